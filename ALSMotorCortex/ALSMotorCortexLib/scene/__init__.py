@@ -1,0 +1,1 @@
+"""MRML nodes to arrays and back, and result nodes. Needs ``slicer``, never Qt."""

@@ -1,0 +1,1 @@
+"""Files, subjects and studies: reading images, writing results, provenance."""
