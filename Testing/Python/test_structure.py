@@ -1,0 +1,217 @@
+"""The project's frame: which part may import which, and that no list lags behind the tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = ROOT / "ALSMotorCortex"
+PACKAGE = MODULE / "ALSMotorCortexLib"
+TESTS = ROOT / "Testing" / "Python"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# Parts of the package that each part may import, besides itself and the root (the version).
+MAY_IMPORT = {
+    "cortex": set(),
+    "scene": {"cortex"},
+    "study": {"cortex"},
+    "report": {"cortex"},
+}
+# Other packages that a part may never import, not even inside a function.
+QT = {"qt", "ctk", "PythonQt", "PyQt5", "PySide6", "qSlicerApplicationPythonQt"}
+NEVER = {
+    "cortex": QT | {"slicer", "vtk", "vtkmodules", "matplotlib"},
+    "scene": QT,
+    "study": QT | {"slicer"},
+    "report": QT | {"slicer"},
+    "": QT,
+}
+# What Slicer bundles, and so may be imported when a module is loaded.
+BUNDLED = {"numpy", "scipy", "SimpleITK", "vtk", "vtkmodules", "pydicom"}
+
+# Test files for something other than one file of the library.
+OWN_SUBJECT = {
+    "test_structure.py": "this file",
+    "test_headless.py": "Testing/headless.py",
+}
+
+
+def part_of(source: Path) -> str:
+    """The part of the package that a file belongs to; empty at the package's root."""
+    parts = source.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(
+    tree: ast.AST, package: tuple[str, ...], inside: bool = True
+) -> Iterator[tuple[str, int]]:
+    """Absolute names that a file imports, with their lines.
+
+    Args:
+        tree: the parsed file.
+        package: the package that relative names start from.
+        inside: whether to look inside functions too. What only runs for a type checker is
+            never looked at.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((f"{stem}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for other in node.orelse:
+                yield from imports(other, package, inside)
+        elif inside or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from imports(node, package, inside)
+
+
+def imports_of(source: Path, inside: bool = True) -> list[tuple[str, int]]:
+    package = (PACKAGE.name, *source.relative_to(PACKAGE).parts[:-1])
+    return list(imports(ast.parse(source.read_text(encoding="utf-8")), package, inside))
+
+
+def test_import_reader_resolves_names_and_tells_load_time_from_later() -> None:
+    text = (
+        "from __future__ import annotations\nimport numpy.linalg\nfrom ..cortex import grid\n"
+        "from . import nodes\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+        "    import qt\ntry:\n    import vtk\nexcept ImportError:\n    pass\n"
+        "class A:\n    import ctk\n    def f(self):\n        import matplotlib.pyplot\n"
+    )
+    tree, package = ast.parse(text), ("ALSMotorCortexLib", "scene")
+    at_load = {name for name, _ in imports(tree, package, inside=False)}
+    assert at_load == {
+        "__future__.annotations",
+        "numpy.linalg",
+        "ALSMotorCortexLib.cortex.grid",
+        "ALSMotorCortexLib.scene.nodes",
+        "typing.TYPE_CHECKING",
+        "vtk",
+        "ctk",
+    }
+    assert {name for name, _ in imports(tree, package)} - at_load == {"matplotlib.pyplot"}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_point_downwards(source: Path) -> None:
+    part = part_of(source)
+    assert part in NEVER, f"a new part of the package, {part}: say here what it may import"
+    wrong = []
+    for name, line in imports_of(source):
+        top, *rest = name.split(".")
+        if top in NEVER[part]:
+            wrong.append(f"line {line}: {part or 'the package'} never imports {top}")
+        if top == PACKAGE.name and part and rest:
+            target = rest[0]
+            is_part = (PACKAGE / target).is_dir() or (PACKAGE / f"{target}.py").is_file()
+            if is_part and target not in MAY_IMPORT[part] | {part}:
+                wrong.append(f"line {line}: {part} does not import {target}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_only_what_slicer_bundles_is_imported_at_load(source: Path) -> None:
+    allowed = sys.stdlib_module_names | BUNDLED | {PACKAGE.name}
+    if part_of(source) == "scene":
+        allowed |= {"slicer"}
+    wrong = [
+        f"line {line}: import {name} inside the function that needs it"
+        for name, line in imports_of(source, inside=False)
+        if name.split(".")[0] not in allowed
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "source",
+    [s for s in SOURCES if part_of(s) == "cortex"],
+    ids=lambda p: p.relative_to(PACKAGE).as_posix(),
+)
+def test_everything_public_in_cortex_is_documented(source: Path) -> None:
+    """A method may leave its words to a protocol or base class in the same file."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "the file has no docstring"
+    classes = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    shared = {
+        method.name
+        for node in classes.values()
+        if {b.id for b in node.bases if isinstance(b, ast.Name)} & {"Protocol", "ABC"}
+        for method in public(node)
+        if ast.get_docstring(method)
+    }
+    missing = [n.name for n in public(tree) if not ast.get_docstring(n)]
+    for name, node in classes.items():
+        if name[0] != "_":
+            methods = (m for m in public(node) if not ast.get_docstring(m))
+            missing += [f"{name}.{m.name}" for m in methods if m.name not in shared]
+    assert not missing
+
+
+def public(node: ast.Module | ast.ClassDef) -> list[ast.FunctionDef | ast.ClassDef]:
+    """Functions and classes directly inside, without underscore names."""
+    return [
+        n for n in node.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name[0] != "_"
+    ]
+
+
+def test_test_files_mirror_the_library() -> None:
+    """``x/test_y.py`` or ``x/test_y_anything.py`` belongs to ``x/y.py``."""
+    strays = []
+    for test in TESTS.rglob("test_*.py"):
+        name = test.relative_to(TESTS).as_posix()
+        words = test.stem.removeprefix("test_").split("_")
+        stems = ["_".join(words[:n]) for n in range(1, len(words) + 1)]
+        folder = PACKAGE / test.relative_to(TESTS).parent
+        if name not in OWN_SUBJECT and not any((folder / f"{s}.py").is_file() for s in stems):
+            strays.append(name)
+    assert not strays, "no library file of that name in the same place"
+
+
+# --- CMake -------------------------------------------------------------------------------
+
+
+def cmake_list(text: str, variable: str) -> list[str]:
+    """The entries of a ``set(variable ...)`` without comments, with the module's name put in."""
+    body = re.search(rf"set\({variable}\b([^)]*)\)", text)
+    assert body, f"{variable} is not set"
+    entries = re.sub(r"#.*", "", body[1]).split()
+    return [entry.replace("${MODULE_NAME}", MODULE.name) for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("variable", "patterns"),
+    [
+        ("MODULE_PYTHON_SCRIPTS", ["*.py", "ALSMotorCortexLib/**/*.py"]),
+        ("MODULE_PYTHON_RESOURCES", ["Resources/**/*", "ALSMotorCortexLib/**/*"]),
+    ],
+)
+def test_cmake_lists_what_is_in_the_tree(variable: str, patterns: list[str]) -> None:
+    """Slicer installs what is listed and nothing else; one missing name breaks the import."""
+    listed = cmake_list((MODULE / "CMakeLists.txt").read_text(encoding="utf-8"), variable)
+    scripts = variable.endswith("SCRIPTS")
+    present = {
+        path.relative_to(MODULE).as_posix()
+        for pattern in patterns
+        for path in MODULE.glob(pattern)
+        if path.is_file()
+        and (path.suffix == ".py") is scripts
+        and path.suffix != ".pyc"
+        and not path.name.startswith(".")
+    }
+    assert sorted(present - set(listed)) == [], "in the tree, not in CMakeLists.txt"
+    assert sorted(set(listed) - present) == [], "in CMakeLists.txt, not in the tree"
+    assert listed == sorted(listed), "keep the list sorted and free of doubles"
+    assert len(listed) == len(set(listed))
+
+
+def test_cmake_registers_the_modules_self_test_once_the_module_exists() -> None:
+    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
+    registered = "slicer_add_python_unittest(SCRIPT ${MODULE_NAME}.py)" in text
+    assert registered == (MODULE / "ALSMotorCortex.py").is_file()
