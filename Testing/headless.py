@@ -294,6 +294,7 @@ def call(folder: Path, command: "list[str]") -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        close_fds=False,  # it holds the lock too
         env={**own_variables(), "PIP_USER": "0"},
     )
     text = done.stdout.decode("utf-8", "replace")
@@ -322,7 +323,10 @@ def reason(text: str, log: Path) -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path):
-    """Hold the environment's lock; the system frees it even when this process is killed."""
+    """Hold the environment's lock, which the system frees when this process is killed.
+
+    pip inherits the lock, so that nobody else starts while a pip is left over from a killed run.
+    """
     try:
         CACHE.mkdir(exist_ok=True)
         file = (CACHE / (folder.name + ".lock")).open("a+")
@@ -332,6 +336,7 @@ def locked(folder: Path):
             "write to." % (CACHE, error.strerror)
         ) from None
     with file:
+        os.set_inheritable(file.fileno(), True)
         if not try_lock(file):
             say("Waiting for another run that is setting up the same environment ...")
             while not try_lock(file):
