@@ -1,0 +1,59 @@
+"""The ribbon's voxels and the box around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cortex.grid import Grid, Image
+from ..cortex.result import Measurement
+
+# Kept of result volumes around the ribbon, in voxels.
+MARGIN = 2
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """Where a measurement's voxels lie.
+
+    Attributes:
+        grid: the label grid.
+        kji: (n, 3) int32 indices of the voxels.
+        low, high: (3,) first and last index along (k, j, i).
+    """
+
+    grid: Grid
+    kji: NDArray[np.int32]
+    low: NDArray[np.int32]
+    high: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> Ribbon:
+        """The ribbon of a measurement, which has at least one voxel."""
+        axes = np.unravel_index(measurement.voxels, measurement.grid.shape)
+        kji = np.stack([a.astype(np.int32) for a in axes], axis=1)
+        return cls(measurement.grid, kji, kji.min(axis=0), kji.max(axis=0))
+
+    @property
+    def corners(self) -> NDArray[np.int32]:
+        """(8, 3) indices of the voxels at the corners of the box."""
+        ends = np.stack([self.low, self.high], axis=1)
+        return np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3)
+
+    @property
+    def middle(self) -> NDArray[np.int32]:
+        """(3,) index of the ribbon's voxel nearest to the box's middle."""
+        away = (self.kji - (self.low + self.high) / 2) * self.grid.spacing
+        return self.kji[np.argmin(np.einsum("na,na->n", away, away))]
+
+    def paint(self, values: NDArray, outside: float) -> Image:
+        """An image of the box and a small margin with ``values`` (n,) at the voxels."""
+        low = np.maximum(self.low - MARGIN, 0)
+        high = np.minimum(self.high + MARGIN + 1, self.grid.shape)
+        array = np.full(high - low, outside, dtype=values.dtype)
+        array[tuple((self.kji - low).T)] = values
+        matrix = self.grid.ijk_to_ras.copy()
+        matrix[:3, 3] = self.grid.ras(low)
+        return Image(array, Grid(array.shape, matrix))

@@ -1,0 +1,105 @@
+"""Volume nodes to images and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+
+from ..cortex.errors import InputError
+from ..cortex.grid import Grid, Image
+from ..cortex.result import Finding
+from .geometry import place_in_world, voxels
+
+
+def read_volume(node: Any) -> tuple[Image, tuple[Finding, ...]]:
+    """The voxels of a volume node where they lie in the world.
+
+    Args:
+        node: a vtkMRMLScalarVolumeNode or vtkMRMLLabelMapVolumeNode.
+
+    Returns:
+        The image, array (k, j, i), and what was done about parent transforms. Unless it had
+        to be resampled, the array is the node's own memory: do not write to it.
+
+    Raises:
+        InputError: no node, no voxels, more than one value per voxel, axes not at right
+            angles, or a transform that cannot be applied.
+    """
+    if node is None:
+        raise InputError("No volume is selected, or it was deleted. Select a volume.")
+    data = node.GetImageData()
+    if data is None or data.GetNumberOfPoints() == 0:
+        raise InputError(f"The volume {node.GetName()} has no voxels. Select another volume.")
+    if data.GetNumberOfScalarComponents() != 1:
+        raise InputError(
+            f"The volume {node.GetName()} has {data.GetNumberOfScalarComponents()} values per "
+            "voxel. Select a volume with one, or extract a component first."
+        )
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    array = voxels(data)
+    grid = Grid(array.shape, slicer.util.arrayFromVTKMatrix(matrix))
+    image = Image(array, grid, node.GetName())
+    return place_in_world(
+        image, node.GetParentTransformNode(), node.IsA("vtkMRMLLabelMapVolumeNode")
+    )
+
+
+def add_volume(scene: Any, image: Image, name: str = "") -> Any:
+    """A new vtkMRMLScalarVolumeNode that holds a copy of an image.
+
+    Args:
+        name: of the node; the image's own when empty.
+
+    Returns:
+        The node, in the scene, with a default display node.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name or image.name)
+    set_image(node, image)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def set_image(node: Any, image: Image) -> None:
+    """Puts a copy of an image into a volume node, in place of what it held."""
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))
+    slicer.util.updateVolumeFromArray(node, _supported(image.array))
+
+
+def crop(image: Image, points_ras: NDArray, margin_mm: float) -> Image:
+    """The part of an image around some points. Its voxels stay where they are.
+
+    Args:
+        points_ras: (n, 3) in RAS mm.
+        margin_mm: kept around the points' bounding box along the image's axes.
+
+    Returns:
+        The cropped image; all of it where no point lies inside.
+    """
+    kji = image.grid.kji(points_ras)
+    margin = margin_mm / np.array(image.grid.spacing)
+    low = np.clip(np.floor(kji.min(axis=0) - margin), 0, image.grid.shape).astype(int)
+    high = np.clip(np.ceil(kji.max(axis=0) + margin) + 1, 0, image.grid.shape).astype(int)
+    if (low >= high).any():
+        return image
+    matrix = image.grid.ijk_to_ras.copy()
+    matrix[:3, 3] = image.grid.ras(low)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    array = image.array[box]
+    return Image(array, Grid(array.shape, matrix), image.name)
+
+
+def _supported(array: NDArray) -> NDArray:
+    """The array in a type that Slicer shows: it refuses 64-bit integers and has no bool."""
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        small = array.size == 0 or np.abs(array).max() <= np.iinfo(np.int32).max
+        return array.astype(np.int32 if small else np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

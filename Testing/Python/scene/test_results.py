@@ -1,0 +1,435 @@
+"""Result nodes in a scene, and the scene file read back by Slicer's own reader."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ALSMotorCortexLib.cortex.errors import InputError
+from ALSMotorCortexLib.cortex.grid import Grid, Image
+from ALSMotorCortexLib.cortex.result import Finding, Measure, Measurement, ProfileBin
+from ALSMotorCortexLib.cortex.settings import Settings
+from scipy.spatial.transform import Rotation
+
+slicer = pytest.importorskip("slicer")
+vtk = pytest.importorskip("vtk")
+
+from ALSMotorCortexLib.scene import results, volumes  # noqa: E402
+from ALSMotorCortexLib.scene.geometry import voxels  # noqa: E402
+from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
+
+INNER, OUTER, LAYERS, BINS = 4.0, 6.5, 3, 5
+MATRIX = np.eye(4)
+MATRIX[:3, :3] = Rotation.from_euler("xyz", (8, -12, 20), degrees=True).as_matrix()
+MATRIX[:3, :3] = MATRIX[:3, :3] @ np.diag([-0.25, 0.25, 0.5])
+MATRIX[:3, 3] = (30, -20, 60)
+
+
+def shell():
+    """A cylinder shell whose thickness varies around it, on an oblique mirrored grid.
+
+    Returns labels (1 CSF, 2 white matter, 3 gray matter), depth and thickness images.
+    """
+    shape = (6, 80, 80)
+    _, j, i = np.indices(shape)
+    x, y = 0.25 * (i - 40), 0.25 * (j - 40)
+    radius = np.hypot(x, y)
+    outer = OUTER + 0.5 * np.cos(np.arctan2(y, x))
+    labels = np.full(shape, 1, np.uint8)
+    labels[radius < outer] = 3
+    labels[radius < INNER] = 2
+    labels[radius > 8.5] = 0
+    thickness = outer - INNER
+    return labels, (outer - radius) / thickness, thickness
+
+
+def bins(region, start):
+    return tuple(
+        ProfileBin(region, "T2star", n + 1, n / BINS, (n + 1) / BINS, 50, *([start - n] * 5),
+                   start - n - 1, start - n + 1)
+        for n in range(BINS)
+    )  # fmt: skip
+
+
+def shell_measurement():
+    labels, depth, thickness = shell()
+    grid = Grid(labels.shape, MATRIX)
+    voxels = np.flatnonzero(labels == 3)
+    n = len(voxels)
+    at_depth = depth.reshape(-1)[voxels].astype(np.float32)
+    at_thickness = thickness.reshape(-1)[voxels].astype(np.float32)
+    layers = np.clip(np.ceil(at_depth * LAYERS), 1, LAYERS).astype(np.uint8)
+    # Some voxels could not be measured.
+    for values, nothing in ((at_depth, np.nan), (at_thickness, np.nan), (layers, 0)):
+        values[::50] = nothing
+    return Measurement(
+        grid=grid,
+        settings=Settings(gm=(3,), wm=(2,), csf=(1,), layers=LAYERS, bins=BINS),
+        voxels=voxels,
+        thickness=at_thickness,
+        depth_equidistant=at_depth,
+        depth_equivolume=at_depth**2,
+        layers=layers,
+        columns=np.zeros(n, np.int32),
+        normals=np.zeros((n, 3), np.float32),
+        near_cut=np.zeros(n, bool),
+        values={},
+        units={"T2star": "ms"},
+        regions={"ribbon": np.ones(n, bool)},
+        measures=(
+            Measure("ribbon", "", "thickness_mean", 2.5, "mm"),
+            Measure("hand", "", "thickness_mean", 2.4, "mm"),
+            Measure("ribbon", "T2star", "deep_hypointensity", float("nan"), "1"),
+        ),
+        profiles=bins("ribbon", 30.0) + bins("hand", 40.0),
+        findings=(Finding("holes_filled", "2 holes were filled."),),
+        seconds={"laplace": 1.25},
+    )
+
+
+def shell_labels():
+    return Image(shell()[0], Grid(shell()[0].shape, MATRIX), "labels")
+
+
+def shell_map():
+    """A map on a coarser grid of its own, far larger than the shell."""
+    matrix = np.diag([1.0, 1.0, 1.0, 1.0])
+    matrix[:3, 3] = (-60, -110, 0)
+    grid = Grid((130, 150, 160), matrix)
+    values = np.arange(np.prod(grid.shape), dtype=np.float32).reshape(grid.shape) % 997
+    return Image(values, grid, "T2star")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The path of a scene file of the shell."""
+    path = tmp_path_factory.mktemp("results") / "scene.mrb"
+    results.write_scene(shell_measurement(), path, shell_labels(), {"T2star": shell_map()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def scene(saved, tmp_path_factory):
+    return read_back(saved, tmp_path_factory.mktemp("unpacked"))
+
+
+@pytest.fixture(scope="module")
+def nodes(scene):
+    found = results.find_results(scene)
+    assert list(found) == ["ALS Motor Cortex"]
+    return found["ALS Motor Cortex"]
+
+
+def read_back(path, folder):
+    """A new scene read from a bundle as vtkMRMLScene::ReadFromMRB does: unpack, connect."""
+    folder.mkdir(exist_ok=True)
+    scene = results.new_scene()
+    mrml = slicer.vtkMRMLScene.UnpackSlicerDataBundle(str(path), str(folder))
+    assert mrml.endswith(".mrml")
+    scene.SetURL(mrml)
+    messages = slicer.vtkMRMLMessageCollection()
+    assert scene.Connect(messages)
+    assert messages.GetNumberOfMessages() == 0, messages.GetAllMessagesAsString()
+    return scene
+
+
+def found_in(node, grid):
+    """A volume node's image, and for each of its voxels the index into a larger grid.
+
+    Slicer's reader turns left-handed grids into right-handed ones, so that only the place
+    in the world says which voxel is which.
+    """
+    image, _ = volumes.read_volume(node)
+    kji = grid.kji(image.grid.ras(np.stack(np.indices(image.grid.shape), axis=-1)))
+    nearest = np.rint(kji).astype(int)
+    assert np.abs(kji - nearest).max() < 1e-3
+    return image, tuple(np.moveaxis(nearest, -1, 0))
+
+
+@pytest.mark.parametrize("field", ["thickness", "depth_equivolume", "depth_equidistant"])
+def test_result_volumes_hold_exactly_the_measured_values(nodes, field):
+    m = shell_measurement()
+    image, place = found_in(nodes[field], m.grid)
+    full = m.paint(getattr(m, field), np.nan)
+    assert image.array.dtype == np.float32
+    assert np.array_equal(image.array, full[place], equal_nan=True)
+    full[place] = np.nan
+    assert np.isnan(full).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "title", "unit", "low", "high"),
+    [
+        ("thickness", "Thickness\n(mm)", "mm", 2.0, 3.0),
+        ("depth_equivolume", "Depth\nequivolume", "1", 0.0, 1.0),
+        ("depth_equidistant", "Depth\nequidistant", "1", 0.0, 1.0),
+    ],
+)
+def test_result_volumes_are_coloured_overlays_with_a_legend(nodes, field, title, unit, low, high):
+    node = nodes[field]
+    display = node.GetScalarVolumeDisplayNode()
+    assert display.GetColorNode().GetNumberOfColors() == 256
+    assert display.GetColorNode().GetName().startswith("Viridis")
+    assert not display.GetAutoWindowLevel()
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == pytest.approx((low, high))
+    assert display.GetApplyThreshold() and not display.GetInterpolate()
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+    assert legend.GetTitleText() == title
+    assert legend.GetPrimaryDisplayNode() is display
+    assert node.GetVoxelValueUnits().GetCodeValue() == unit
+    assert node.GetVoxelValueUnits().GetCodingSchemeDesignator() == "UCUM"
+
+
+def test_the_colour_table_is_the_one_that_was_saved(nodes):
+    fresh = results.viridis(slicer.vtkMRMLScene())
+    reread = nodes["thickness"].GetDisplayNode().GetColorNode()
+    one, other = [0.0] * 4, [0.0] * 4
+    for entry in range(256):
+        fresh.GetColor(entry, one)
+        reread.GetColor(entry, other)
+        assert np.allclose(one, other, atol=1 / 255)
+
+
+def test_tissue_is_the_label_map(nodes):
+    labels = shell_labels()
+    segmentation = nodes["tissue"].GetSegmentation()
+    names = {segmentation.GetSegment(i).GetName(): i for i in segmentation.GetSegmentIDs()}
+    assert list(names) == ["Gray matter", "White matter", "CSF"]
+    values = {names["Gray matter"]: 3, names["White matter"]: 2, names["CSF"]: 1}
+    image, findings = read_labels(nodes["tissue"], values)
+    assert findings == ()
+    assert image.grid.same_as(labels.grid, 1e-4)
+    assert np.array_equal(image.array, labels.array)
+    gray = segmentation.GetSegment(names["Gray matter"])
+    entry = vtk.reference("")
+    assert gray.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry)
+    assert "SCT^389081007^Gray Matter" in str(entry)
+
+
+def test_layers_are_segments(nodes):
+    m = shell_measurement()
+    segmentation = nodes["layers"].GetSegmentation()
+    ids = segmentation.GetSegmentIDs()
+    assert [segmentation.GetSegment(i).GetName() for i in ids] == [
+        "Layer 1 (superficial)",
+        "Layer 2 (middle)",
+        "Layer 3 (deep)",
+    ]
+    image, _ = read_labels(nodes["layers"], {i: n for n, i in enumerate(ids, start=1)})
+    drawn = image.grid.ras(np.argwhere(image.array))
+    painted = m.paint(m.layers)
+    assert np.allclose(drawn, m.grid.ras(np.argwhere(painted)), atol=1e-4)
+    assert np.array_equal(image.array[image.array > 0], painted[painted > 0])
+    assert nodes["layers"].CreateClosedSurfaceRepresentation()
+
+
+def test_the_map_keeps_its_voxels_near_the_ribbon(nodes):
+    original = shell_map()
+    image, place = found_in(nodes["map:T2star"], original.grid)
+    assert np.array_equal(image.array, original.array[place])
+    assert image.array.size < original.array.size / 4
+    ribbon = original.grid.kji(shell_labels().grid.ras(np.argwhere(shell()[0] == 3)))
+    for axis, index in enumerate(place):
+        assert ribbon[:, axis].min() - index.min() > 19
+        assert index.max() - ribbon[:, axis].max() > 19
+
+
+def test_tables_survive_with_values_units_and_titles(nodes):
+    m = shell_measurement()
+    table = nodes["measures"]
+    assert [table.GetCellText(row, 0) for row in range(2)] == ["ribbon", "hand"]
+    assert list(slicer.util.arrayFromTableColumn(table, "thickness_mean")) == [2.5, 2.4]
+    assert np.isnan(slicer.util.arrayFromTableColumn(table, "T2star.deep_hypointensity")).all()
+    assert table.GetColumnUnitLabel("thickness_mean") == "mm"
+    assert table.GetColumnProperty("thickness_mean", "unitCodeValue") == "mm"
+    assert table.GetColumnTitle("thickness_mean") == "Thickness mean"
+    profiles = nodes["profiles"]
+    mean = slicer.util.arrayFromTableColumn(profiles, "hand.T2star.mean")
+    assert list(mean) == [b.mean for b in m.profiles if b.region == "hand"]
+    assert profiles.GetColumnUnitLabel("hand.T2star.mean") == "ms"
+
+
+def test_charts_survive_with_their_series_and_tables(nodes):
+    chart = nodes["chart:T2star"]
+    assert chart.GetTitle() == "Laminar profile of T2star"
+    assert chart.GetNumberOfPlotSeriesNodes() == 6
+    for n in range(6):
+        series = chart.GetNthPlotSeriesNode(n)
+        assert series.GetTableNode() is nodes["profiles"]
+        for name in (series.GetXColumnName(), series.GetYColumnName()):
+            assert len(slicer.util.arrayFromTableColumn(series.GetTableNode(), name)) == BINS
+
+
+def test_all_of_it_is_in_one_folder(scene, nodes):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    folder = hierarchy.GetItemByName("ALS Motor Cortex")
+    plugins = {
+        node.GetClassName(): hierarchy.GetItemOwnerPluginName(hierarchy.GetItemByDataNode(node))
+        for node in nodes.values()
+    }
+    assert set(plugins) == set(results._PLUGINS)
+    assert plugins == results._PLUGINS
+    children = vtk.vtkIdList()
+    hierarchy.GetItemChildren(folder, children)
+    assert children.GetNumberOfIds() == len(nodes)
+    assert set(nodes) >= {"thickness", "tissue", "layers", "measures", "profiles", "settings"}
+
+
+def test_the_text_says_settings_and_findings(nodes):
+    text = nodes["settings"].GetText()
+    assert shell_measurement().settings.to_json() in text
+    assert "2 holes were filled." in text
+    assert "laplace: 1.25 s" in text
+
+
+def test_the_views_show_map_thickness_chart_and_measures(scene, nodes):
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    arrangement = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView
+    assert layout.GetViewArrangement() == arrangement
+    assert layout.GetID() == "vtkMRMLLayoutNodevtkMRMLLayoutNode"
+    for tag in ("Red", "Green", "Yellow"):
+        composite = scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{tag}")
+        assert composite.GetBackgroundVolumeID() == nodes["map:T2star"].GetID()
+        assert composite.GetForegroundVolumeID() == nodes["thickness"].GetID()
+        assert composite.GetForegroundOpacity() == 1
+    plot = scene.GetNodeByID("vtkMRMLPlotViewNodePlotView1")
+    table = scene.GetNodeByID("vtkMRMLTableViewNodeTableView1")
+    assert plot.GetPlotChartNode() is nodes["chart:T2star"]
+    assert table.GetTableNode() is nodes["measures"]
+    selection = scene.GetFirstNodeByClass("vtkMRMLSelectionNode")
+    assert selection.GetActivePlotChartID() == nodes["chart:T2star"].GetID()
+    assert selection.GetActiveTableID() == nodes["measures"].GetID()
+
+
+def slice_picture(scene, tag, pixels=400):
+    """What a slice view draws of its volumes, (row, column, RGBA), and its pixels' RAS."""
+    node = scene.GetNodeByID(f"vtkMRMLSliceNode{tag}")
+    node.SetDimensions(pixels, pixels, 1)
+    node.UpdateMatrices()
+    logic = slicer.vtkMRMLSliceLogic()
+    logic.SetMRMLScene(scene)
+    logic.SetSliceNode(node)
+    logic.UpdatePipeline()
+    producer = logic.GetImageDataConnection().GetProducer()
+    producer.Update()
+    data = producer.GetOutputDataObject(0)
+    picture = vtk.util.numpy_support.vtk_to_numpy(data.GetPointData().GetScalars())
+    y, x = np.mgrid[:pixels, :pixels]
+    xyz1 = np.stack([x, y, 0 * x, 0 * x + 1], axis=-1).reshape(-1, 4)
+    ras = xyz1 @ slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()).T
+    return picture.reshape(pixels * pixels, -1), ras[:, :3]
+
+
+@pytest.mark.parametrize("tag", ["Red", "Green", "Yellow"])
+def test_slices_draw_thickness_in_its_colours_and_nothing_around(scene, nodes, tag):
+    m = shell_measurement()
+    picture, ras = slice_picture(scene, tag)
+    kji = np.rint(m.grid.kji(ras)).astype(int)
+    inside = ((kji >= 0) & (kji < m.grid.shape)).all(axis=1)
+    thickness = np.full(len(kji), np.nan)
+    thickness[inside] = m.paint(m.thickness, np.nan)[tuple(kji[inside].T)]
+    # Pixels next to a voxel's face may go to either voxel.
+    clear = (np.abs(m.grid.kji(ras) - kji) < 0.45).all(axis=1)
+    shown = clear & np.isfinite(thickness)
+    assert shown.mean() > (0.15 if tag == "Red" else 0.01)
+    display = nodes["thickness"].GetDisplayNode()
+    low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+    entry = np.clip((thickness[shown] - low) / (high - low) * 255, 0, 255).astype(int)
+    table = np.array([color(display.GetColorNode(), n) for n in range(256)])
+    assert np.abs(picture[shown, :3] / 255 - table[entry]).max() < 0.06
+    empty = clear & inside & ~np.isfinite(thickness)
+    gray = picture[empty, :3].astype(int)
+    assert (np.ptp(gray, axis=1) == 0).mean() > 0.999
+
+
+def color(node, entry):
+    rgba = [0.0] * 4
+    node.GetColor(entry, rgba)
+    return rgba[:3]
+
+
+def test_slices_hold_the_whole_ribbon(scene):
+    m = shell_measurement()
+    ribbon = m.grid.ras(np.argwhere(m.paint(np.ones(len(m.voxels)))))
+    for tag in ("Red", "Green", "Yellow"):
+        node = scene.GetNodeByID(f"vtkMRMLSliceNode{tag}")
+        to_slice = np.linalg.inv(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()))
+        x, y, z = (ribbon @ to_slice[:3, :3].T + to_slice[:3, 3]).T
+        half = np.array(node.GetFieldOfView()[:2]) / 2
+        assert np.abs(x).max() < half[0] and np.abs(y).max() < half[1]
+        assert max(np.abs(x).max() / half[0], np.abs(y).max() / half[1]) > 0.8
+        assert z.min() - 0.5 < 0 < z.max() + 0.5
+
+
+def test_results_can_be_added_to_a_scene_with_the_users_nodes():
+    scene = results.new_scene()
+    own_map = volumes.add_volume(scene, shell_map(), "mine")
+    own_labels = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn")
+    first = results.add_results(scene, shell_measurement(), own_labels, {"T2star": own_map})
+    assert first["map:T2star"] is own_map
+    assert first["tissue"] is own_labels
+    assert own_map.GetAttribute(results.RESULT) is None
+    composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    assert composite.GetBackgroundVolumeID() == own_map.GetID()
+    views = scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")
+    second = results.add_results(scene, shell_measurement(), own_labels, {"T2star": own_map})
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSliceNode") == views
+    assert first["thickness"] is not second["thickness"]
+    found = results.find_results(scene)
+    assert len(found) == 2
+    assert [f["thickness"] for f in found.values()] == [first["thickness"], second["thickness"]]
+
+
+def test_without_maps_the_thickness_is_shown_alone(tmp_path):
+    m = replace(shell_measurement(), profiles=(), units={})
+    path = tmp_path / "scene.mrb"
+    results.write_scene(m, path, shell_labels(), {})
+    scene = read_back(path, tmp_path / "unpacked")
+    nodes = results.find_results(scene)["ALS Motor Cortex"]
+    composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    assert composite.GetBackgroundVolumeID() is None
+    assert composite.GetForegroundVolumeID() == nodes["thickness"].GetID()
+    assert not [key for key in nodes if key.startswith("chart:")]
+
+
+def test_rim_lines_are_named_as_lines():
+    m = shell_measurement()
+    m = replace(m, settings=replace(m.settings, label_style="rim", layers=1))
+    m = replace(m, layers=np.minimum(m.layers, 1))
+    nodes = results.add_results(results.new_scene(), m, shell_labels(), {})
+    tissue, layers = nodes["tissue"].GetSegmentation(), nodes["layers"].GetSegmentation()
+    assert [tissue.GetNthSegment(n).GetName() for n in range(3)] == [
+        "Gray matter",
+        "White matter border line",
+        "CSF border line",
+    ]
+    assert layers.GetNthSegment(0).GetName() == "Layer 1"
+
+
+def test_nothing_measured_still_makes_a_scene():
+    m = shell_measurement()
+    nothing = np.full(len(m.voxels), np.nan, np.float32)
+    m = replace(m, thickness=nothing, depth_equivolume=nothing, depth_equidistant=nothing)
+    nodes = results.add_results(results.new_scene(), m, shell_labels(), {})
+    assert np.isnan(voxels(nodes["thickness"].GetImageData())).all()
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "scene.mrb"
+    path.mkdir()
+    (path / "kept").write_text("old")
+    with pytest.raises(InputError, match=r"scene\.mrb cannot be written"):
+        results.write_scene(shell_measurement(), path, shell_labels(), {})
+    assert [p.name for p in tmp_path.rglob("*")] == ["scene.mrb", "kept"]
+    with pytest.raises(InputError, match="cannot be written"):
+        results.write_scene(shell_measurement(), tmp_path / "no" / "s.mrb", shell_labels(), {})
+
+
+def test_a_second_write_replaces_the_first(saved, tmp_path):
+    path = tmp_path / "scene.mrb"
+    path.write_bytes(b"old")
+    results.write_scene(shell_measurement(), path, shell_labels(), {})
+    assert zipfile.is_zipfile(path)
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,168 @@
+"""Table and plot nodes of a measurement's numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from ALSMotorCortexLib.cortex.grid import Grid
+from ALSMotorCortexLib.cortex.result import Measure, Measurement, ProfileBin
+from ALSMotorCortexLib.cortex.settings import Settings
+
+slicer = pytest.importorskip("slicer")
+pytest.importorskip("vtk")
+
+from ALSMotorCortexLib.scene.tables import (  # noqa: E402
+    add_charts,
+    add_measures_table,
+    add_profiles_table,
+    profile_column,
+)
+
+MEASURES = (
+    Measure("ribbon", "", "thickness_mean", 2.5, "mm"),
+    Measure("ribbon", "", "mid_area", 40.0, "mm2"),
+    Measure("ribbon", "T2star", "layer_mean_1", 31.0, "map"),
+    Measure("ribbon", "T2star", "slope", 3.0, "map/mm"),
+    Measure("ribbon", "QSM", "deep_hypointensity", 0.25, "1"),
+    Measure("ribbon", "QSM", "layer_mean_1", -0.5, "map"),
+    Measure("hand", "", "thickness_mean", math.nan, "mm"),
+    Measure("hand", "T2star", "layer_mean_1", 29.0, "map"),
+)
+
+
+def profile(region, map_name, start):
+    return tuple(
+        ProfileBin(region, map_name, n + 1, n / 4, (n + 1) / 4, 10 + n, *(start + n + np.arange(7)))
+        for n in range(4)
+    )
+
+
+def measurement(profiles=None, measures=MEASURES):
+    """A measurement with numbers and no voxels."""
+    none = np.zeros(0, np.float32)
+    if profiles is None:
+        profiles = (
+            profile("ribbon", "T2star", 30.0)
+            + profile("hand", "T2star", 40.0)
+            + profile("ribbon", "QSM", -3.0)
+        )
+    return Measurement(
+        grid=Grid((1, 1, 1), np.eye(4)),
+        settings=Settings(gm=(3,), wm=(2,), csf=(1,), confidence=0.9),
+        voxels=np.zeros(0, np.int64),
+        thickness=none,
+        depth_equidistant=none,
+        depth_equivolume=none,
+        layers=np.zeros(0, np.uint8),
+        columns=np.zeros(0, np.int32),
+        normals=np.zeros((0, 3), np.float32),
+        near_cut=np.zeros(0, bool),
+        values={},
+        units={"T2star": "ms", "QSM": ""},
+        regions={"ribbon": np.zeros(0, bool)},
+        measures=measures,
+        profiles=profiles,
+        findings=(),
+    )
+
+
+def column(table, name):
+    return slicer.util.arrayFromTableColumn(table, name)
+
+
+def test_measures_have_a_row_for_each_region_and_a_column_for_each_measure():
+    table = add_measures_table(slicer.vtkMRMLScene(), measurement(), "Measures")
+    assert [table.GetCellText(row, 0) for row in range(2)] == ["ribbon", "hand"]
+    names = [table.GetColumnName(c) for c in range(table.GetNumberOfColumns())]
+    assert names == [
+        "region",
+        "thickness_mean",
+        "mid_area",
+        "T2star.layer_mean_1",
+        "T2star.slope",
+        "QSM.deep_hypointensity",
+        "QSM.layer_mean_1",
+    ]
+    for m in MEASURES:
+        name = f"{m.map}.{m.measure}" if m.map else m.measure
+        row = ["ribbon", "hand"].index(m.region)
+        assert column(table, name)[row] == pytest.approx(m.value, nan_ok=True)
+    assert np.isnan(column(table, "QSM.layer_mean_1")[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "code"),
+    [
+        ("thickness_mean", "mm", "mm"),
+        ("mid_area", "mm2", "mm2"),
+        ("T2star.layer_mean_1", "ms", ""),
+        ("T2star.slope", "ms/mm", ""),
+        ("QSM.deep_hypointensity", "", "1"),
+        ("QSM.layer_mean_1", "", ""),
+    ],
+)
+def test_measures_carry_their_units(name, shown, code):
+    table = add_measures_table(slicer.vtkMRMLScene(), measurement(), "Measures")
+    assert table.GetColumnUnitLabel(name) == shown
+    assert table.GetColumnProperty(name, "unitCodeValue") == code
+    assert table.GetColumnProperty(name, "unitCodingSchemeDesignator") == ("UCUM" if code else "")
+    assert name.split(".")[-1] in table.GetColumnDescription(name)
+
+
+def test_headers_are_words():
+    table = add_measures_table(slicer.vtkMRMLScene(), measurement(), "Measures")
+    assert table.GetUseColumnTitleAsColumnHeader()
+    assert table.GetColumnTitle("thickness_mean") == "Thickness mean"
+    assert table.GetColumnTitle("T2star.layer_mean_1") == "T2star: Layer mean 1"
+
+
+def test_profiles_have_a_row_for_each_bin():
+    m = measurement()
+    table = add_profiles_table(slicer.vtkMRMLScene(), m, "Profiles")
+    assert list(column(table, "bin")) == [1, 2, 3, 4]
+    assert column(table, "depth") == pytest.approx([0.125, 0.375, 0.625, 0.875])
+    for statistic in ("mean", "median", "sd", "q25", "q75", "ci_low", "ci_high", "n"):
+        for b in m.profiles:
+            name = profile_column(b.region, b.map, statistic)
+            assert column(table, name)[b.bin - 1] == getattr(b, statistic)
+            unit = "ms" if b.map == "T2star" and statistic != "n" else ""
+            assert table.GetColumnUnitLabel(name) == unit
+
+
+def test_each_map_has_a_chart_with_all_regions_and_their_bands():
+    scene = slicer.vtkMRMLScene()
+    m = measurement()
+    table = add_profiles_table(scene, m, "Profiles")
+    nodes = add_charts(scene, m, table, "Profile")
+    charts = {key: node for key, node in nodes.items() if key.startswith("chart:")}
+    assert list(charts) == ["chart:T2star", "chart:QSM"]
+    assert charts["chart:T2star"].GetYAxisTitle() == "T2star (ms)"
+    assert charts["chart:QSM"].GetYAxisTitle() == "QSM"
+    assert charts["chart:T2star"].GetNumberOfPlotSeriesNodes() == 6
+    assert charts["chart:QSM"].GetNumberOfPlotSeriesNodes() == 3
+    for region in ("ribbon", "hand"):
+        curves = [nodes[f"series:T2star:{region}:{s}"] for s in ("mean", "ci_low", "ci_high")]
+        assert [c.GetName() for c in curves] == [
+            region,
+            f"{region}, 90 % from",
+            f"{region}, 90 % to",
+        ]
+        assert len({c.GetColor() for c in curves}) == 1
+        for curve in curves:
+            assert charts["chart:T2star"].HasPlotSeriesNodeID(curve.GetID())
+            assert curve.GetTableNode() is table
+            assert curve.GetPlotType() == slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter
+            for name in (curve.GetXColumnName(), curve.GetYColumnName()):
+                assert len(column(table, name)) == 4
+    series = nodes["series:T2star:hand:mean"]
+    assert list(column(table, series.GetYColumnName())) == [40, 41, 42, 43]
+
+
+def test_a_measurement_without_maps_has_no_chart():
+    scene = slicer.vtkMRMLScene()
+    m = measurement(profiles=())
+    table = add_profiles_table(scene, m, "Profiles")
+    assert table.GetNumberOfRows() == 0
+    assert add_charts(scene, m, table, "Profile") == {}
