@@ -128,6 +128,17 @@ def test_only_what_slicer_bundles_is_imported_at_load(source: Path) -> None:
     assert not wrong
 
 
+def test_every_package_that_is_imported_is_pinned() -> None:
+    """Also what is imported inside functions: the environment must have it."""
+    lines = (ROOT / "Testing" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.split("==")[0] for line in lines if "==" in line}
+    called = {"slicer": "slicer-core", "vtkmodules": "vtk", "mpl_toolkits": "matplotlib"}
+    imported = {name.split(".")[0] for source in SOURCES for name, _ in imports_of(source)}
+    needed = imported - sys.stdlib_module_names - {PACKAGE.name}
+    assert "numpy" in needed
+    assert {called.get(name, name.lower()) for name in needed} <= pinned
+
+
 @pytest.mark.parametrize(
     "source",
     [s for s in SOURCES if part_of(s) == "cortex"],
