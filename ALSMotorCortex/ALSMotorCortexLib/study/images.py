@@ -36,14 +36,15 @@ class ImageFile:
 
     Attributes:
         path: where from.
-        image: its array (k, j, i) and grid; empty layers are kept.
-        sha256: checksum of the file's bytes.
+        image: its array (k, j, i) and grid.
+        sha256: checksum of the file's bytes (of the header's, where voxels lie in a file of
+            their own, as with ``.mhd`` and ``.nhdr``).
         size: of the file, in bytes.
         geometry: the bytes of a NIfTI-1 header that place the image, to be copied into
             images written on the same grid; None for other formats.
         metadata: text fields of the header (NRRD's key-value pairs).
-        layers: further arrays (k, j, i) on the same grid, for a file with several values
-            per voxel. The first is ``image.array``.
+        layers: all arrays (k, j, i), one for each value that a voxel has. The first is
+            ``image.array``.
         findings: what the user should know about the file.
     """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,10 +236,7 @@ def read_labels(path: str | os.PathLike) -> LabelFile:
         whole_numbers(Image(layer, file.image.grid, str(file.path))).array for layer in file.layers
     )
     image = Image(layers[0], file.image.grid, file.image.name)
-    file = ImageFile(
-        file.path, image, file.sha256, file.size, file.geometry, file.metadata, layers,
-        file.findings,
-    )  # fmt: skip
+    file = replace(file, image=image, layers=layers)
     segments = _segments(file)
     if len(layers) > 1 and not segments:
         raise InputError(

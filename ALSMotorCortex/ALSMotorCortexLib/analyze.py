@@ -1,0 +1,331 @@
+"""From files to files: read, measure, write. What every front end without a window calls."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cortex.errors import InputError
+from .cortex.grid import Image
+from .cortex.measure import measure
+from .cortex.result import RIBBON, Finding, Measurement
+from .cortex.settings import Settings
+from .study import provenance
+from .study.images import ImageFile, read_image
+from .study.nifti import NiftiGeometry, write_nifti
+from .study.outputs import OutputFolder
+from .study.segmentations import LabelFile, read_labels
+from .study.tables import write_measures, write_profiles
+
+Progress = Callable[[str, float], None]
+
+TISSUES = ("gm", "wm", "csf", "other_bank")
+
+# What an optional output needs beyond the measurement.
+NEEDS = {"report.html": "matplotlib", "scene.mrb": "slicer"}
+PACKAGES = {"matplotlib": "matplotlib", "slicer": "slicer-core"}
+
+# In the depth images 0 means "no value", because ITK (Slicer, ANTs, ITK-SNAP) reads NaN as 0
+# and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
+SMALLEST_DEPTH = 1e-6
+
+# Share of the progress that measuring takes; the rest is reading and writing.
+_READ, _MEASURED = 0.03, 0.7
+
+
+@dataclass(frozen=True)
+class RegionSource:
+    """A region: a label file and the labels in it that make it up, all if none is named."""
+
+    path: Path
+    labels: str = ""
+
+
+@dataclass(frozen=True)
+class AnalyzeInputs:
+    """The files to measure.
+
+    Attributes:
+        labels: label map or Slicer segmentation.
+        maps: contrast maps by name.
+        regions: regions by name.
+        units: units of the maps' values by name, where known.
+    """
+
+    labels: Path
+    maps: Mapping[str, Path] = field(default_factory=dict)
+    regions: Mapping[str, RegionSource] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+def analyze(
+    inputs: AnalyzeInputs,
+    out: str | os.PathLike,
+    settings: Mapping[str, Any],
+    progress: Progress | None = None,
+    *,
+    command: Iterable[str] = (),
+    title: str = "Motor cortex thickness and laminar profile",
+    report: bool = True,
+    scene: bool = True,
+) -> Measurement:
+    """Measures one case and writes all results into a folder, or none.
+
+    Args:
+        inputs: what to measure.
+        out: the folder; made if it is not there. Other files in it stay.
+        settings: fields of :class:`.cortex.settings.Settings` by name. The tissues ``gm``,
+            ``wm``, ``csf`` and ``other_bank`` may be segment names as well as numbers.
+        progress: gets a step's name and the fraction done, 0 to 1; may raise to stop.
+        command: the command line, for the provenance.
+        title: of the report.
+        report, scene: whether to write ``report.html`` and ``scene.mrb``.
+
+    Returns:
+        the measurement, with what was found on reading and the time of every step.
+
+    Raises:
+        InputError: the input cannot be measured or the results cannot be written. The
+            folder is then as it was.
+    """
+    started, clock = provenance.now(), _Clock()
+    tell = progress or (lambda step, fraction: None)
+    names, findings = _outputs(report, scene)
+    with OutputFolder(out) as folder, ThreadPoolExecutor(2) as pool:
+        tell("reading", 0.0)
+        with clock.step("reading"):
+            case = _read(inputs, settings)
+        pool.submit(_import_ahead, [NEEDS[name] for name in names])
+        result = measure(
+            case.labels,
+            case.settings,
+            case.maps,
+            case.regions,
+            inputs.units,
+            lambda step, fraction: tell(step, _READ + (_MEASURED - _READ) * fraction),
+        )
+        result = replace(result, findings=(*case.findings, *findings, *result.findings))
+        clock.seconds.update(result.seconds)
+        record = {
+            "started": started,
+            **provenance.build(command, case.settings, case.sources, result.findings),
+        }
+        tell("writing", _MEASURED)
+        jobs = _write_files(folder, result, case.geometry, pool, clock)
+        if "report.html" in names:
+            known = {**record, "seconds": dict(clock.seconds)}
+            jobs.append(pool.submit(_write_report, folder, result, case, title, known, clock))
+        if "scene.mrb" in names:
+            tell("writing the scene", 0.75)
+            _write_scene(folder, result, case, clock)
+        for job in jobs:
+            job.result()
+        tell("finishing", 0.97)
+        _finish(folder, record, clock)
+        tell("done", 1.0)
+    return replace(result, seconds=clock.seconds)
+
+
+class _Clock:
+    """Seconds per step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begin
+
+    def total(self) -> float:
+        return time.perf_counter() - self._start
+
+
+# Reading --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The inputs as they were read."""
+
+    labels: Image
+    settings: Settings
+    maps: Mapping[str, Image]
+    regions: Mapping[str, Image]
+    geometry: NiftiGeometry | None
+    sources: list[dict[str, Any]]
+    findings: tuple[Finding, ...]
+
+
+def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
+    others = {name: value for name, value in values.items() if name not in TISSUES}
+    settings = Settings(gm=(), wm=(), csf=()).with_values(others)
+    given = {name: values[name] for name in TISSUES if values.get(name) not in (None, "", [], ())}
+    replace(settings, **{n: (i + 1,) for i, n in enumerate(TISSUES) if n in given}).check()
+
+    label_files: dict[str, LabelFile] = {}
+    main = _label_file(inputs.labels, label_files)
+    labels, tissues, findings = main.tissues(given)
+    settings = settings.with_values(tissues)
+    settings.check()
+
+    if RIBBON in inputs.regions:
+        raise InputError(
+            f"A region cannot be called {RIBBON}: that is the name of the whole. Choose another."
+        )
+    regions = {
+        name: _label_file(source.path, label_files).region(source.labels, f"--region {name}")
+        for name, source in inputs.regions.items()
+    }
+    maps = {name: read_image(path) for name, path in inputs.maps.items()}
+    if unknown := sorted(set(inputs.units) - set(maps)):
+        raise InputError(f"A unit is given for {unknown[0]}, but no map has that name.")
+
+    files: dict[str, ImageFile] = {"labels": main.file}
+    files |= {f"region {n}": _label_file(s.path, label_files).file
+              for n, s in inputs.regions.items()}  # fmt: skip
+    files |= {f"map {name}": file for name, file in maps.items()}
+    found = {f.message: f for file in files.values() for f in file.findings}
+    return _Case(
+        labels=labels,
+        settings=settings,
+        maps={name: replace(file.image, name=name) for name, file in maps.items()},
+        regions=regions,
+        geometry=main.file.geometry,
+        sources=[provenance.describe_input(role, file) for role, file in files.items()],
+        findings=(*found.values(), *findings),
+    )
+
+
+def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
+    """The file, read once however often it is named."""
+    key = os.path.realpath(path)
+    if key not in known:
+        known[key] = read_labels(path)
+    return known[key]
+
+
+def _outputs(report: bool, scene: bool) -> tuple[list[str], tuple[Finding, ...]]:
+    """Which optional files can be written, and a finding for each that cannot."""
+    wanted = [name for name, on in (("report.html", report), ("scene.mrb", scene)) if on]
+    can = [name for name in wanted if importlib.util.find_spec(NEEDS[name]) is not None]
+    return can, tuple(
+        Finding(
+            "output_skipped",
+            f"{name} is not written because {PACKAGES[NEEDS[name]]} is not installed. "
+            f"Install it with: pip install {PACKAGES[NEEDS[name]]}",
+            warning=True,
+        )
+        for name in wanted
+        if name not in can
+    )
+
+
+def _import_ahead(modules: Iterable[str]) -> None:
+    """Imports what writing will need while the measurement runs."""
+    for module in modules:
+        with suppress(ImportError):  # raised again where it is used
+            importlib.import_module(module)
+
+
+# Writing --------------------------------------------------------------------------------
+
+
+def _write_files(
+    folder: OutputFolder,
+    result: Measurement,
+    geometry: NiftiGeometry | None,
+    pool: ThreadPoolExecutor,
+    clock: _Clock,
+) -> list[Future]:
+    """Starts writing the images and tables."""
+
+    def image(name: str, values: NDArray, description: str) -> None:
+        painted = Image(result.paint(values), result.grid, name)
+        write_nifti(painted, folder.path(name), description, geometry)
+
+    def depth(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.nan_to_num(np.maximum(values, np.float32(SMALLEST_DEPTH)), nan=0)
+
+    def images() -> None:
+        with clock.step("images"):
+            image(
+                "thickness.nii.gz",
+                np.nan_to_num(result.thickness, nan=0),
+                "Cortical thickness in mm; 0 = outside the ribbon or no value",
+            )
+            for kind in ("equidistant", "equivolume"):
+                image(
+                    f"depth_{kind}.nii.gz",
+                    depth(getattr(result, f"depth_{kind}")),
+                    f"{kind.capitalize()} depth, pial 0 to white matter 1; exactly 0 = no value",
+                )
+            image(
+                "layers.nii.gz",
+                result.layers,
+                f"Layers, 1 superficial to {result.settings.layers} deep; 0 = outside",
+            )
+
+    def tables() -> None:
+        with clock.step("tables"):
+            write_measures(result.measures, folder.path("measures.tsv"))
+            write_profiles(result.profiles, folder.path("profiles.tsv"))
+
+    return [pool.submit(images), pool.submit(tables)]
+
+
+def _write_report(
+    folder: OutputFolder,
+    result: Measurement,
+    case: _Case,
+    title: str,
+    record: Mapping[str, Any],
+    clock: _Clock,
+) -> None:
+    from .report.page import write_report
+
+    with clock.step("report"):
+        write_report(
+            result, folder.path("report.html"), case.labels, case.maps, title, dict(record)
+        )
+
+
+def _write_scene(folder: OutputFolder, result: Measurement, case: _Case, clock: _Clock) -> None:
+    from .scene.results import write_scene
+
+    path = folder.path("scene.mrb")
+    with clock.step("scene"):
+        write_scene(result, path, case.labels, case.maps)
+    # VTK writes without raising; a zip file cut short has no directory at its end.
+    if not (path.is_file() and zipfile.is_zipfile(path)):
+        raise InputError(
+            "The scene could not be written whole, most likely because the disk or the folder "
+            "for temporary files is full. Make room, or leave the scene out with --no-scene."
+        )
+
+
+def _finish(folder: OutputFolder, record: dict[str, Any], clock: _Clock) -> None:
+    """Writes the provenance and moves everything into place."""
+    with clock.step("checksums"):
+        written = sorted(folder.path("").iterdir())
+        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
+    clock.seconds["total"] = clock.total()
+    record["seconds"] = {step: round(value, 4) for step, value in clock.seconds.items()}
+    record["peak_memory_mib"] = provenance.peak_memory_mib()
+    record["finished"] = provenance.now()
+    provenance.write(record, folder.path(provenance.FILE))
+    folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
