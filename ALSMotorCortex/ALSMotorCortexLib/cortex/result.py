@@ -96,7 +96,7 @@ class Measurement:
         layers: (n,) uint8, 1 superficial to N deep, 0 where depth is NaN.
         columns: (n,) int32, the column each voxel belongs to, -1 where none.
         normals: (n, 3) float32 unit vectors (k, j, i), from pial to white matter.
-        near_cut: (n,) bool, whether the field line runs beside a cut face.
+        near_cut: (n,) bool, whether the voxel has a cut face.
         values: for each map its values at the voxels, (n,) float32, NaN where it has none.
         units: for each map its unit, empty where none is known.
         regions: for each region which voxels it has, (n,) bool. Always has ``ribbon``.

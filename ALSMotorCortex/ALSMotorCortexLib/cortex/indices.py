@@ -1,0 +1,200 @@
+"""Single numbers per region and map.
+
+=============================  ======  ==================================================
+measure                        unit    formula
+=============================  ======  ==================================================
+thickness_mean, _median, _sd   mm      over the region's gray-matter voxels
+thickness_p05, _p95            mm      5th and 95th percentile over the same voxels
+thickness_per_area             mm      mean over mid-cortical area: each voxel weighs
+                                       1 / thickness, so thick columns count no more than
+                                       thin ones
+ribbon_volume                  mm3     measured voxels times voxel volume
+mid_surface_area               mm2     area of the surface at equidistant depth 0.5
+measured_share                 1       voxels with a thickness / all voxels
+mean                           map     mean over the region's measured voxels
+layer_K_mean                   map     mean over layer K; 1 is superficial
+deep_hypointensity             1       1 - deepest layer's mean / most superficial's
+signal_thickness_ratio         1/mm    deep_hypointensity / thickness_mean
+profile_minimum                map     lowest value of the laminar profile
+profile_minimum_depth          1       depth at which it lies
+minus_white_matter             map     mean - median of adjacent white matter
+minus_csf                      map     mean - median of adjacent CSF
+asymmetry_...                  1       (left - right) / half their sum, for region pairs
+=============================  ======  ==================================================
+
+``signal_thickness_ratio`` follows the signal hypointensity-to-thickness ratio of Donatelli et
+al., AJNR 2018, 39:63, with the hypointensity measured within the cortex. The differences from
+white matter and CSF follow the relative motor-cortex susceptibility of Schweitzer et al., AJR
+2015, 204:1086.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .profiles import depth_bins
+from .result import Measure, ProfileBin
+
+PAIRED = ("thickness_mean", "mean", "deep_hypointensity")
+"""Measures that left and right regions are compared by."""
+
+MIDDLE_BAND = 1 / 3
+"""Share of the depth range over which the mid-surface area is taken: a third of the thickness
+keeps the area of a strongly curved sphere within 2 % of that of its middle."""
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """What the indices are computed from, all (n,) over the ribbon's voxels.
+
+    Attributes:
+        thickness: mm, NaN where not measured.
+        depth_equidistant: 0 pial to 1 white matter.
+        layers: 1 superficial to N deep, 0 where not measured.
+        voxel_volume: mm3.
+        layer_count: N.
+    """
+
+    thickness: NDArray[np.float32]
+    depth_equidistant: NDArray[np.float32]
+    layers: NDArray[np.uint8]
+    voxel_volume: float
+    layer_count: int
+
+
+def geometry_measures(
+    voxels: Voxels, regions: Mapping[str, NDArray[np.bool_]]
+) -> list[Measure]:
+    """Thickness, volume and area of every region."""
+    rows = []
+    for region, inside in regions.items():
+        thickness = voxels.thickness[inside].astype(np.float64)
+        known = np.isfinite(thickness)
+        measured = thickness[known]
+        band = np.abs(voxels.depth_equidistant[inside][known] - 0.5) < MIDDLE_BAND / 2
+        area = voxels.voxel_volume * (1 / measured[band]).sum() / MIDDLE_BAND
+        p05, median, p95 = _quantiles(measured, [0.05, 0.5, 0.95])
+        numbers = {
+            "thickness_mean": (_mean(measured), "mm"),
+            "thickness_median": (median, "mm"),
+            "thickness_sd": (measured.std(ddof=1) if len(measured) > 1 else np.nan, "mm"),
+            "thickness_p05": (p05, "mm"),
+            "thickness_p95": (p95, "mm"),
+            "thickness_per_area": (1 / _mean(1 / measured), "mm"),
+            "ribbon_volume": (len(measured) * voxels.voxel_volume, "mm3"),
+            "mid_surface_area": (area, "mm2"),
+            "measured_share": (_mean(known), "1"),
+        }
+        rows += [Measure(region, "", n, float(v), u) for n, (v, u) in numbers.items()]
+    return rows
+
+
+def map_measures(
+    voxels: Voxels,
+    regions: Mapping[str, NDArray[np.bool_]],
+    values: Mapping[str, NDArray[np.float32]],
+    units: Mapping[str, str],
+    profiles: Sequence[ProfileBin],
+    neighbours: Mapping[str, Mapping[str, float]],
+) -> list[Measure]:
+    """Layer means, deep hypointensity and relatives, of every map in every region.
+
+    Args:
+        voxels: geometry.
+        regions: (n,) bool each.
+        values: maps, (n,) each.
+        units: unit of each map.
+        profiles: all laminar profiles.
+        neighbours: for each map the medians of adjacent tissue, keyed ``white_matter`` and
+            ``csf``, in the map's unit.
+    """
+    rows = []
+    for region, inside in regions.items():
+        thickness = _mean(voxels.thickness[inside][np.isfinite(voxels.thickness[inside])])
+        for name, value in values.items():
+            unit = units.get(name, "")
+            used = inside & np.isfinite(value) & (voxels.layers > 0)
+            layer_means = [
+                _mean(value[used & (voxels.layers == k)]) for k in range(1, voxels.layer_count + 1)
+            ]
+            deep = 1 - _ratio(layer_means[-1], layer_means[0])
+            own = [p for p in profiles if p.region == region and p.map == name]
+            lowest, depth = profile_minimum(own)
+            mean = _mean(value[used])
+            numbers = {
+                "mean": (mean, unit),
+                **{f"layer_{k}_mean": (m, unit) for k, m in enumerate(layer_means, 1)},
+                "deep_hypointensity": (deep, "1"),
+                "signal_thickness_ratio": (_ratio(deep, thickness), "1/mm"),
+                "profile_minimum": (lowest, unit),
+                "profile_minimum_depth": (depth, "1"),
+                **{f"minus_{t}": (mean - v, unit) for t, v in neighbours.get(name, {}).items()},
+            }
+            rows += [Measure(region, name, n, float(v), u) for n, (v, u) in numbers.items()]
+    return rows
+
+
+def asymmetry_measures(measures: Iterable[Measure]) -> list[Measure]:
+    """Left-right asymmetry of regions that differ only by ``left`` and ``right`` in their name."""
+    found = {(m.region, m.map, m.measure): m.value for m in measures if m.measure in PAIRED}
+    rows = []
+    for (region, name, measure), left in found.items():
+        other = _mirror_name(region)
+        right = found.get((other, name, measure)) if other else None
+        if right is not None:
+            pair = f"{region} - {other}"
+            value = _ratio(left - right, (left + right) / 2)
+            rows.append(Measure(pair, name, f"asymmetry_{measure}", value, "1"))
+    return rows
+
+
+def profile_minimum(profile: Sequence[ProfileBin]) -> tuple[float, float]:
+    """Lowest value of a laminar profile and the depth (0 to 1) where it lies.
+
+    Between bins it is the vertex of the parabola through the lowest bin and its neighbours;
+    at either end it is the bin itself.
+    """
+    means = np.array([p.mean for p in profile])
+    depths = np.array([(p.depth_from + p.depth_to) / 2 for p in profile])
+    if not np.isfinite(means).any():
+        return np.nan, np.nan
+    i = int(np.nanargmin(means))
+    around = means[max(i - 1, 0) : i + 2]
+    if len(around) < 3 or not np.isfinite(around).all():
+        return float(means[i]), float(depths[i])
+    before, here, after = around
+    bend = before - 2 * here + after
+    shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
+    value = here - 0.25 * (before - after) * shift
+    return float(value), float(depths[i] + shift * (depths[1] - depths[0]))
+
+
+def layer_map(depth: NDArray[np.float32], layers: int) -> NDArray[np.uint8]:
+    """(n,) uint8 layers, 1 superficial to ``layers`` deep, 0 where depth is NaN."""
+    return depth_bins(depth, layers).astype(np.uint8)
+
+
+def _mirror_name(region: str) -> str | None:
+    """The right-hand partner of a left-hand region's name, or None."""
+    words = region.replace("-", "_").split("_")
+    if "left" not in words:
+        return None
+    return region.replace("left", "right", 1)
+
+
+def _mean(values: NDArray) -> float:
+    return float(np.mean(values, dtype=np.float64)) if len(values) else np.nan
+
+
+def _quantiles(values: NDArray, levels: list[float]) -> tuple[float, ...]:
+    if not len(values):
+        return (np.nan,) * len(levels)
+    return tuple(float(v) for v in np.quantile(values, levels))
+
+
+def _ratio(a: float, b: float) -> float:
+    return float(a / b) if b else np.nan

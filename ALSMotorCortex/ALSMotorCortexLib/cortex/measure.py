@@ -1,0 +1,319 @@
+"""The one measuring function that every front end calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .adjacent import adjacent_medians
+from .errors import InputError
+from .grid import Grid, Image
+from .indices import (
+    Voxels,
+    asymmetry_measures,
+    geometry_measures,
+    layer_map,
+    map_measures,
+)
+from .laplace import Domain, make_domain, solve_potential
+from .profiles import find_columns, laminar_profiles
+from .resample import INTERPOLATION, label_values, map_values
+from .result import RIBBON, Finding, Measure, Measurement
+from .ribbon import PIAL, WHITE, make_ribbon
+from .settings import Settings
+from .streamlines import Streamlines, follow_streamlines
+
+Progress = Callable[[str, float], None]
+
+STEPS = {"ribbon": 0.05, "borders": 0.3, "potential": 0.5, "field lines": 0.85, "profiles": 1.0}
+"""The steps, and the share of the whole that is done at the end of each."""
+
+SWAP_BEND = -0.03
+"""Mean of equivolume minus equidistant depth below which the cortex bends the wrong way."""
+
+MIDLINE_GAP_MM = 2.0
+"""A ribbon that keeps this far from x = 0 on both sides has two hemispheres."""
+
+BRIGHT_CSF = ("t2star", "t2w", "t2")
+DARK_CSF = ("r2star", "r2", "t1w", "mtr")
+
+
+def measure(
+    labels: Image,
+    settings: Settings,
+    maps: Mapping[str, Image] | None = None,
+    regions: Mapping[str, Image] | None = None,
+    units: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure thickness, depth, layers and laminar profiles of a cortical ribbon.
+
+    Args:
+        labels: label map (k, j, i), integers.
+        settings: which labels are which tissue, and how to measure.
+        maps: contrast maps on any grids, by name.
+        regions: masks on any grids (nonzero inside), by name.
+        units: unit of each map, by name.
+        progress: called with the step's name and the fraction of the whole that is done; may
+            raise :class:`.errors.Cancelled`.
+
+    Raises:
+        InputError: the input cannot be measured; the message says why and what to do.
+    """
+    maps, regions, units = dict(maps or {}), dict(regions or {}), dict(units or {})
+    clock = _Clock(progress)
+    ribbon = make_ribbon(labels, settings)
+    clock.ends("ribbon")
+    domain = make_domain(ribbon)
+    clock.ends("borders")
+    potential = solve_potential(domain, clock.within("potential"))
+    clock.ends("potential")
+    lines = follow_streamlines(domain, potential, clock.within("field lines"))
+    clock.ends("field lines")
+
+    box_voxels = domain.box_voxels()[domain.labelled]
+    voxels = ribbon.grid_indices(box_voxels)
+    findings = [*ribbon.findings, *_geometry_findings(lines)]
+    inside = {RIBBON: np.ones(len(voxels), bool)}
+    inside |= _region_masks(regions, labels.grid, voxels)
+    inside |= _hemispheres(labels.grid, voxels, regions)
+    values, found = _map_values(maps, labels.grid, voxels)
+    findings += found
+    neighbours = adjacent_medians(ribbon, maps)
+    findings += _contrast_findings(neighbours)
+    values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
+
+    depth = lines.depth_equivolume
+    if settings.layer_depth == "equidistant":
+        depth = lines.depth_equidistant
+    layers = layer_map(depth, settings.layers)
+    columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
+    profiles = laminar_profiles(depth, columns, values, inside, settings)
+    shape = Voxels(
+        thickness=lines.thickness,
+        depth_equidistant=lines.depth_equidistant,
+        layers=layers,
+        voxel_volume=labels.grid.voxel_volume,
+        layer_count=settings.layers,
+    )
+    measures: list[Measure] = geometry_measures(shape, inside)
+    measures += map_measures(shape, inside, values, units, profiles, neighbours)
+    measures += asymmetry_measures(measures)
+    clock.ends("profiles")
+    return Measurement(
+        grid=labels.grid,
+        settings=settings,
+        voxels=voxels,
+        thickness=lines.thickness,
+        depth_equidistant=lines.depth_equidistant,
+        depth_equivolume=lines.depth_equivolume,
+        layers=layers,
+        columns=columns,
+        normals=lines.normals,
+        near_cut=domain.touches_cut()[domain.labelled],
+        values=values,
+        units=units,
+        regions=inside,
+        measures=tuple(measures),
+        profiles=tuple(profiles),
+        findings=tuple(findings),
+        seconds=clock.seconds,
+    )
+
+
+class _Clock:
+    """Times the steps and tells the caller how far the whole is."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._done = 0.0
+        self._since = perf_counter()
+        self.seconds: dict[str, float] = {}
+        self._report(next(iter(STEPS)), 0.0)
+
+    def ends(self, step: str) -> None:
+        now = perf_counter()
+        self.seconds[step] = now - self._since
+        self._since, self._done = now, STEPS[step]
+        names = list(STEPS)
+        self._report(names[min(names.index(step) + 1, len(names) - 1)], self._done)
+
+    def within(self, step: str) -> Callable[[float], None]:
+        """A function that takes the fraction of a step and reports that of the whole."""
+        start, end = self._done, STEPS[step]
+        return lambda fraction: self._report(step, start + (end - start) * fraction)
+
+    def _report(self, step: str, fraction: float) -> None:
+        if self._progress:
+            self._progress(step, fraction)
+
+
+def _middles_mm(lines: Streamlines, domain: Domain) -> NDArray[np.float32]:
+    """(n, 3) mm from the box's corner, half-way between the ends of each field line."""
+    middle = (lines.ends[WHITE] + lines.ends[PIAL]) / 2
+    return middle * np.array(domain.spacing, np.float32)
+
+
+def _region_masks(
+    regions: Mapping[str, Image], grid: Grid, voxels: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    masks = {}
+    for name, image in regions.items():
+        if name == RIBBON:
+            raise InputError(f"A region cannot be called {RIBBON}: that is the whole ribbon.")
+        masks[name] = label_values(image, grid, voxels) != 0
+        if not masks[name].any():
+            raise InputError(
+                f"Region {name} has no voxel in the ribbon. Check that it was drawn on the same "
+                "subject and that it covers gray matter."
+            )
+    return masks
+
+
+def _hemispheres(
+    grid: Grid, voxels: NDArray[np.int64], regions: Mapping[str, Image]
+) -> dict[str, NDArray[np.bool_]]:
+    """Left and right, where the ribbon lies on both sides of x = 0 with a gap between."""
+    kji = np.stack(np.unravel_index(voxels, grid.shape), axis=1)
+    x = kji[:, ::-1] @ grid.ijk_to_ras[0, :3] + grid.ijk_to_ras[0, 3]
+    left, right = x < -MIDLINE_GAP_MM, x > MIDLINE_GAP_MM
+    taken = {"left", "right"} & set(regions)
+    if taken or not (left | right).all() or not left.any() or not right.any():
+        return {}
+    return {"left": left, "right": right}
+
+
+def _map_values(
+    maps: Mapping[str, Image], grid: Grid, voxels: NDArray[np.int64]
+) -> tuple[dict[str, NDArray[np.float32]], list[Finding]]:
+    values, findings = {}, []
+    for name, image in maps.items():
+        values[name] = map_values(image, grid, voxels)
+        if not image.grid.same_as(grid):
+            spacing = " x ".join(f"{s:.3g}" for s in image.grid.spacing[::-1])
+            findings.append(
+                Finding(
+                    "map_resampled",
+                    f"Map {name} ({spacing} mm) lies on another grid than the labels. Its values "
+                    f"at the label voxels were taken by {INTERPOLATION} in RAS space.",
+                )
+            )
+        missing = int(np.count_nonzero(~np.isfinite(values[name])))
+        if missing == len(voxels):
+            raise InputError(
+                f"Map {name} holds no number anywhere in the gray matter. Check that it is the "
+                "right image and covers the region."
+            )
+        if missing:
+            findings.append(
+                Finding(
+                    "map_without_values",
+                    f"Map {name} has no value (outside its field of view, or not a number) at "
+                    f"{missing} of {len(voxels)} gray-matter voxels; they are left out.",
+                    warning=missing > 0.01 * len(voxels),
+                )
+            )
+    return values, findings
+
+
+def _normalised(
+    values: dict[str, NDArray[np.float32]],
+    units: dict[str, str],
+    neighbours: dict[str, dict[str, float]],
+    regions: Mapping[str, NDArray[np.bool_]],
+    settings: Settings,
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, str], dict[str, dict[str, float]]]:
+    """Values divided by the reference the settings name, with all that is compared to them."""
+    if settings.reference == "none":
+        return values, units, neighbours
+    scales = {}
+    for name, value in values.items():
+        scale = _reference_value(name, value, neighbours[name], regions, settings.reference)
+        if not np.isfinite(scale) or scale == 0:
+            raise InputError(
+                f"The reference {settings.reference} has no usable value in map {name}. Choose "
+                "another reference, or none."
+            )
+        scales[name] = scale
+    return (
+        {name: (v / scales[name]).astype(np.float32) for name, v in values.items()},
+        dict.fromkeys(values, "1"),
+        {n: {t: v / scales[n] for t, v in found.items()} for n, found in neighbours.items()},
+    )
+
+
+def _reference_value(
+    name: str,
+    value: NDArray[np.float32],
+    neighbours: Mapping[str, float],
+    regions: Mapping[str, NDArray[np.bool_]],
+    reference: str,
+) -> float:
+    if not reference.startswith("region:"):
+        return neighbours.get(reference, np.nan)
+    region = reference.removeprefix("region:")
+    if region not in regions:
+        raise InputError(
+            f"The reference region {region} is not among the regions: {', '.join(regions)}."
+        )
+    inside = value[regions[region]]
+    inside = inside[np.isfinite(inside)]
+    return float(np.median(inside)) if len(inside) else np.nan
+
+
+def _geometry_findings(lines: Streamlines) -> list[Finding]:
+    findings = []
+    known = np.isfinite(lines.thickness)
+    lost = int(np.count_nonzero(~known))
+    if not known.any():
+        raise InputError(
+            "No field line joins the white matter to the pial surface: no piece of the gray "
+            "matter touches both. Check the labels given to --wm and --csf."
+        )
+    if lost:
+        findings.append(
+            Finding(
+                "voxels_without_thickness",
+                f"{lost} of {len(known)} gray-matter voxels have no field line to both borders "
+                "(pieces that touch only one of them, or corners of cut faces); they have no "
+                "thickness and no depth.",
+                warning=lost > 0.02 * len(known),
+            )
+        )
+    bend = float(np.mean((lines.depth_equivolume - lines.depth_equidistant)[known]))
+    if bend < SWAP_BEND:
+        findings.append(
+            Finding(
+                "curved_around_csf",
+                "On average the cortex curves around the CSF and not around the white matter. "
+                "That is so at the bottom of a sulcus, or when --wm and --csf are swapped: "
+                "check which label is which.",
+                warning=True,
+            )
+        )
+    return findings
+
+
+def _contrast_findings(neighbours: Mapping[str, Mapping[str, float]]) -> list[Finding]:
+    """Whether a map whose contrast is known by its name looks as if tissues were swapped."""
+    findings = []
+    for name, medians in neighbours.items():
+        plain = "".join(c for c in name.lower().replace("*", "star") if c.isalnum())
+        if not {"white_matter", "csf"} <= set(medians):
+            continue
+        expected = 1 if plain.startswith(BRIGHT_CSF) else -1 if plain.startswith(DARK_CSF) else 0
+        if expected * (medians["csf"] - medians["white_matter"]) < 0:
+            findings.append(
+                Finding(
+                    "contrast_swapped",
+                    f"In map {name} the white matter (median {medians['white_matter']:.4g}) is "
+                    f"{'brighter' if expected > 0 else 'darker'} than the CSF (median "
+                    f"{medians['csf']:.4g}), which is unusual. Check that --wm and --csf are not "
+                    "swapped.",
+                    warning=True,
+                )
+            )
+    return findings

@@ -1,0 +1,293 @@
+"""From a label map to the ribbon: gray matter with every face of its border named.
+
+A face of a gray-matter voxel is *white* (towards white matter), *pial* (towards CSF, or the
+opposite bank of a sulcus) or *cut* (towards the volume's edge or an unlabelled voxel, where
+the region simply ends). Cut faces are nobody's border: no field line ends there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .errors import InputError
+from .grid import Grid, Image
+from .result import Finding
+from .settings import Settings
+
+CUT, PIAL, WHITE, GRAY = 0, 1, 2, 3
+"""Tissue codes of a ribbon's box. ``CUT`` is everything that is no known tissue."""
+
+MARGIN = 12
+"""Voxels kept around the gray matter, so that its borders can be smoothed undisturbed."""
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """Gray matter and its surroundings, in the bounding box of the gray matter.
+
+    Attributes:
+        grid: the whole label grid.
+        start: (k, j, i) index of the box's first voxel in that grid.
+        tissue: (k, j, i) uint8 tissue codes of the box. In ``rim`` style the one-voxel
+            lines are ``PIAL`` and ``WHITE``, and the background behind them too.
+        line: (k, j, i) bool, the voxels of rim lines; None in ``tissue`` style.
+        axes: array axes the measurement runs along: all three, or the two of the plane.
+        findings: what was repaired or noticed.
+    """
+
+    grid: Grid
+    start: tuple[int, int, int]
+    tissue: NDArray[np.uint8]
+    line: NDArray[np.bool_] | None
+    axes: tuple[int, ...]
+    findings: tuple[Finding, ...]
+
+    def ras(self, kji: NDArray) -> NDArray[np.float64]:
+        """RAS in mm of index points (n, 3) of the box."""
+        return self.grid.ras(np.asarray(kji) + np.array(self.start))
+
+    def grid_indices(self, box_indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices into the label grid of flat indices (n,) into the box."""
+        kji = np.unravel_index(box_indices, self.tissue.shape)
+        moved = tuple(a + s for a, s in zip(kji, self.start, strict=True))
+        return np.ravel_multi_index(moved, self.grid.shape).astype(np.int64)
+
+
+def make_ribbon(labels: Image, settings: Settings) -> Ribbon:
+    """The ribbon that the settings pick out of a label map.
+
+    Args:
+        labels: integer labels (k, j, i).
+        settings: which labels are which tissue, the label style, what to repair.
+
+    Raises:
+        InputError: no gray matter, or gray matter that touches no white matter or no pial
+            border.
+    """
+    settings.check()
+    axes = measured_axes(labels.grid, settings.plane)
+    tissue, start = _boxed_tissue(labels, settings)
+    findings: list[Finding] = []
+    tissue, found = _fill_holes(tissue, labels.grid, settings.fill_holes_mm3, axes)
+    findings += found
+    tissue, found = _drop_islands(tissue, labels.grid, settings.drop_islands_mm3, axes)
+    findings += found
+    if not (tissue == GRAY).any():
+        raise InputError(
+            "All gray matter lies in pieces that are too small to measure. Lower "
+            "drop_islands_mm3, or check the label map."
+        )
+    line = None
+    if settings.label_style == "rim":
+        line = (tissue == PIAL) | (tissue == WHITE)
+        tissue = spread(tissue, steps=MARGIN, onto=CUT, blocked_by=GRAY)
+    _need_both_borders(tissue, axes, settings)
+    findings += _contacts(tissue, labels.grid, start, axes)
+    return Ribbon(labels.grid, start, tissue, line, axes, tuple(findings))
+
+
+def measured_axes(grid: Grid, plane: str) -> tuple[int, ...]:
+    """Array axes that field lines may run along: all, or those within a slice plane."""
+    across = None if plane == "none" else grid.plane_axis(plane)
+    return tuple(a for a in range(3) if a != across)
+
+
+def faces(shape: tuple[int, ...], axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Slices that pair each voxel of an array with its next one along ``axis``."""
+    near = [slice(None)] * len(shape)
+    far = [slice(None)] * len(shape)
+    near[axis], far[axis] = slice(0, -1), slice(1, None)
+    return tuple(near), tuple(far)
+
+
+def connectivity(axes: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(3, 3, 3) structuring element of the face neighbours along some axes."""
+    element = np.zeros((3, 3, 3), bool)
+    element[1, 1, 1] = True
+    for axis in axes:
+        for side in (0, 2):
+            place = [1, 1, 1]
+            place[axis] = side
+            element[tuple(place)] = True
+    return element
+
+
+def spread(
+    tissue: NDArray[np.uint8], steps: int, onto: int, blocked_by: int | None = None
+) -> NDArray[np.uint8]:
+    """Grow tissue codes into the voxels that hold ``onto``, one face neighbour a step.
+
+    Args:
+        tissue: (k, j, i) codes; not changed.
+        steps: how many voxels far.
+        onto: the code that is overwritten.
+        blocked_by: a code that grows like the others but leaves no trace: what it reaches
+            first stays ``onto``.
+
+    Returns:
+        (k, j, i) codes.
+    """
+    padded = np.pad(tissue, 1, constant_values=255)
+    flat = padded.reshape(-1)
+    strides = np.array(padded.strides) // padded.itemsize
+    offsets = [int(s) for stride in strides for s in (-stride, stride)]
+    wall = blocked_by if blocked_by is not None else 254
+    inner = padded[1:-1, 1:-1, 1:-1]
+    empty = ndimage.binary_dilation(inner == onto, connectivity((0, 1, 2)))
+    front = np.flatnonzero(np.pad(empty & (inner != onto), 1))
+    # What the blocking code reaches is marked 253 while growing and given back at the end.
+    codes = np.where(flat[front] == wall, 253, flat[front]).astype(np.uint8)
+    for _ in range(steps):
+        reached = []
+        # Blocked ground is claimed first, so that a tie stays unclaimed.
+        for first in (True, False):
+            mine = (codes == 253) == first
+            for offset in offsets:
+                to = front[mine] + offset
+                free = flat[to] == onto
+                flat[to[free]] = codes[mine][free]
+                reached.append(to[free])
+        # Claimed ground is no longer free, so no voxel is reached twice.
+        front = np.concatenate(reached)
+        codes = flat[front]
+        if not len(front):
+            break
+    flat[flat == 253] = onto
+    return np.ascontiguousarray(inner)
+
+
+def _boxed_tissue(
+    labels: Image, settings: Settings
+) -> tuple[NDArray[np.uint8], tuple[int, int, int]]:
+    """Tissue codes in the gray matter's bounding box with a margin, and where it starts."""
+    gray = np.isin(labels.array, settings.gm)
+    if not gray.any():
+        raise InputError(
+            f"No voxel carries the gray-matter label {_listed(settings.gm)}. "
+            f"The labels in {labels.name} are: {_listed(np.unique(labels.array)[:30])}."
+        )
+    box, start = [], []
+    for axis in range(3):
+        used = np.flatnonzero(gray.any(axis=tuple(a for a in range(3) if a != axis)))
+        low = max(int(used[0]) - MARGIN, 0)
+        start.append(low)
+        box.append(slice(low, int(used[-1]) + MARGIN + 1))
+    part = labels.array[tuple(box)]
+    tissue = np.zeros(part.shape, np.uint8)
+    tissue[np.isin(part, (*settings.csf, *settings.other_bank))] = PIAL
+    tissue[np.isin(part, settings.wm)] = WHITE
+    tissue[gray[tuple(box)]] = GRAY
+    return tissue, (start[0], start[1], start[2])
+
+
+def _listed(values: NDArray | tuple[int, ...]) -> str:
+    return ", ".join(str(int(v)) for v in values)
+
+
+def _fill_holes(
+    tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
+) -> tuple[NDArray[np.uint8], list[Finding]]:
+    """Fill small enclosed holes. A hole may lie open to one side of the volume at most:
+    the first and last slice cut through holes, but a region across a corner is none."""
+    pieces, count = ndimage.label(tissue != GRAY, connectivity(axes))
+    if limit <= 0 or count < 2:
+        return tissue, []
+    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
+    open_sides = np.zeros(count + 1, int)
+    for axis in range(3):
+        for side in (0, -1):
+            at_side = np.unique(np.take(pieces, side, axis=axis))
+            open_sides[at_side] += axis in axes or tissue.shape[axis] == 1
+    small = (sizes <= limit) & (open_sides <= 1)
+    small[0] = False
+    if not small.any():
+        return tissue, []
+    filled = tissue.copy()
+    filled[small[pieces]] = GRAY
+    message = (
+        f"{_counted(int(small.sum()), 'hole')} in the gray matter of up to {limit:g} mm3 "
+        f"({sizes[small].sum():.2f} mm3 together) filled."
+    )
+    return filled, [Finding("holes_filled", message)]
+
+
+def _drop_islands(
+    tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
+) -> tuple[NDArray[np.uint8], list[Finding]]:
+    """Drop small loose pieces of gray matter."""
+    pieces, count = ndimage.label(tissue == GRAY, connectivity(axes))
+    if limit <= 0 or count < 2:
+        return tissue, []
+    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
+    small = sizes <= limit
+    small[0] = False
+    if not small.any():
+        return tissue, []
+    kept = tissue.copy()
+    kept[small[pieces]] = CUT
+    message = (
+        f"{_counted(int(small.sum()), 'loose piece')} of gray matter of up to {limit:g} mm3 "
+        f"({sizes[small].sum():.2f} mm3 together) dropped."
+    )
+    return kept, [Finding("islands_dropped", message)]
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def _need_both_borders(
+    tissue: NDArray[np.uint8], axes: tuple[int, ...], settings: Settings
+) -> None:
+    for code, name, option, chosen in (
+        (WHITE, "white-matter", "--wm", settings.wm),
+        (PIAL, "pial", "--csf", settings.csf + settings.other_bank),
+    ):
+        if not any(_touching(tissue, GRAY, code, axis).any() for axis in axes):
+            raise InputError(
+                f"The gray matter touches no {name} border: none of its voxels lies next to "
+                f"label {_listed(chosen)}. Check {option}, or draw the missing tissue."
+            )
+
+
+def _touching(tissue: NDArray[np.uint8], a: int, b: int, axis: int) -> NDArray[np.bool_]:
+    near, far = faces(tissue.shape, axis)
+    first, second = tissue[near], tissue[far]
+    return ((first == a) & (second == b)) | ((first == b) & (second == a))
+
+
+def _contacts(
+    tissue: NDArray[np.uint8],
+    grid: Grid,
+    start: tuple[int, int, int],
+    axes: tuple[int, ...],
+) -> list[Finding]:
+    """Where CSF touches white matter close to the ribbon: a gap in the gray matter."""
+    near_gray: NDArray[np.bool_] | None = None
+    places = []
+    for axis in axes:
+        touching = _touching(tissue, PIAL, WHITE, axis)
+        if not touching.any():
+            continue
+        if near_gray is None:
+            near_gray = ndimage.binary_dilation(tissue == GRAY, connectivity(axes), iterations=2)
+        near, _ = faces(tissue.shape, axis)
+        points = np.argwhere(touching & near_gray[near]).astype(float)
+        points[:, axis] += 0.5
+        places.append(points)
+    gaps = np.concatenate(places) if places else np.empty((0, 3))
+    if not len(gaps):
+        return []
+    # The gap point with most others around it stands for all.
+    middle = gaps[np.argmin(np.abs(gaps - np.median(gaps, axis=0)).sum(axis=1))]
+    r, a, s = (float(x) for x in grid.ras(middle + np.array(start)))
+    message = (
+        f"CSF touches white matter through a gap in the gray matter at {_counted(len(gaps), 'face')}, "
+        f"around RAS {r:.1f}, {a:.1f}, {s:.1f} mm. Thickness falls to zero there; close the gap "
+        "in the label map if it is not real."
+    )
+    return [Finding("csf_touches_white_matter", message, warning=True, ras=(r, a, s))]
