@@ -175,19 +175,18 @@ def _add_volumes(
     scene: Any, measurement: Measurement, ribbon: Ribbon, colors: Any
 ) -> dict[str, Any]:
     """Thickness and both depths as coloured overlays with a legend."""
-    low, high = _thickness_range(measurement.thickness)
     overlays = (
-        ("thickness", "Thickness", "Thickness\n(mm)", low, high, "mm"),
-        ("depth_equivolume", "Depth, equivolume", "Depth\nequivolume", 0.0, 1.0, "1"),
-        ("depth_equidistant", "Depth, equidistant", "Depth\nequidistant", 0.0, 1.0, "1"),
+        ("thickness", "Thickness\n(mm)", "mm", _millimetres(measurement.thickness)),
+        ("depth_equivolume", "Depth\nequivolume", "1", (0.0, 1.0, 0.2)),
+        ("depth_equidistant", "Depth\nequidistant", "1", (0.0, 1.0, 0.2)),
     )
     nodes = {}
-    for field, name, title, lowest, highest, unit in overlays:
+    for field, title, unit, (low, high, step) in overlays:
         values = getattr(measurement, field)
-        image = ribbon.paint(values, np.nan)
-        node = add_volume(scene, image, name)
-        _overlay(node, colors, lowest, highest, values)
-        _legend(node, title)
+        name = field.replace("_", ", ").capitalize()
+        node = add_volume(scene, ribbon.paint(values, np.nan), name)
+        _overlay(node, colors, low, high, values)
+        _legend(node, title, round((high - low) / step) + 1)
         code = slicer.vtkCodedEntry()
         code.SetValueSchemeMeaning(unit, "UCUM", {"mm": "millimeter", "1": "no units"}[unit])
         node.SetVoxelValueUnits(code)
@@ -195,13 +194,17 @@ def _add_volumes(
     return nodes
 
 
-def _thickness_range(thickness: NDArray) -> tuple[float, float]:
-    """Colour range in mm: from the 5th to the 95th percentile, rounded outwards to 0.5 mm."""
+def _millimetres(thickness: NDArray) -> tuple[float, float, float]:
+    """Range and step of the colour legend, so that every number on it is exact.
+
+    The range holds the 5th to the 95th percentile and ends at whole millimetres.
+    """
     finite = thickness[np.isfinite(thickness)]
-    if not finite.size:
-        return 0.0, 5.0
-    low, high = np.percentile(finite, (5, 95))
-    return float(np.floor(low * 2) / 2), float(np.floor(high * 2) / 2 + 0.5)
+    low, high = np.percentile(finite, (5, 95)) if finite.size else (0, 5)
+    low = np.floor(low)
+    span = max(np.ceil(high) - low, 1)
+    step = 0.5 if span < 3 else np.ceil(span / 8)
+    return float(low), float(low + step * np.ceil(span / step)), float(step)
 
 
 def _overlay(node: Any, colors: Any, low: float, high: float, values: NDArray) -> None:
@@ -224,10 +227,11 @@ def _window(display: Any, low: float, high: float) -> None:
     display.SetWindowLevelMinMax(low, high)
 
 
-def _legend(node: Any, title: str) -> None:
+def _legend(node: Any, title: str, numbers: int) -> None:
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText(title)
     legend.SetLabelFormat("%.1f")
+    legend.SetNumberOfLabels(numbers)
 
 
 def _add_tissue(scene: Any, measurement: Measurement, labels: Image) -> Any:

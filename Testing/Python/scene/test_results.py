@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.result import Finding, Measure, Measurement, ProfileBin
 from ALSMotorCortexLib.cortex.settings import Settings
-from scipy.spatial.transform import Rotation
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
@@ -160,14 +161,16 @@ def test_result_volumes_hold_exactly_the_measured_values(nodes, field):
 
 
 @pytest.mark.parametrize(
-    ("field", "title", "unit", "low", "high"),
+    ("field", "name", "title", "unit", "low", "high", "numbers"),
     [
-        ("thickness", "Thickness\n(mm)", "mm", 2.0, 3.0),
-        ("depth_equivolume", "Depth\nequivolume", "1", 0.0, 1.0),
-        ("depth_equidistant", "Depth\nequidistant", "1", 0.0, 1.0),
+        ("thickness", "Thickness", "Thickness\n(mm)", "mm", 2.0, 3.0, 3),
+        ("depth_equivolume", "Depth, equivolume", "Depth\nequivolume", "1", 0.0, 1.0, 6),
+        ("depth_equidistant", "Depth, equidistant", "Depth\nequidistant", "1", 0.0, 1.0, 6),
     ],
 )
-def test_result_volumes_are_coloured_overlays_with_a_legend(nodes, field, title, unit, low, high):
+def test_result_volumes_are_coloured_overlays_with_a_legend(
+    nodes, field, name, title, unit, low, high, numbers
+):
     node = nodes[field]
     display = node.GetScalarVolumeDisplayNode()
     assert display.GetColorNode().GetNumberOfColors() == 256
@@ -176,10 +179,30 @@ def test_result_volumes_are_coloured_overlays_with_a_legend(nodes, field, title,
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == pytest.approx((low, high))
     assert display.GetApplyThreshold() and not display.GetInterpolate()
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+    assert node.GetName() == name
     assert legend.GetTitleText() == title
+    assert legend.GetNumberOfLabels() == numbers
     assert legend.GetPrimaryDisplayNode() is display
     assert node.GetVoxelValueUnits().GetCodeValue() == unit
     assert node.GetVoxelValueUnits().GetCodingSchemeDesignator() == "UCUM"
+
+
+@pytest.mark.parametrize(
+    ("thickness", "scale"),
+    [
+        ([2.2, 2.8], (2, 3, 0.5)),
+        ([2.5, 2.5], (2, 3, 0.5)),
+        ([1.2, 4.7], (1, 5, 1)),
+        ([3.0, 3.0], (3, 4, 0.5)),
+        ([0.5, 9.5], (0, 10, 2)),
+        ([0.5, 16.5], (1, 17, 2)),
+        ([np.nan, np.nan], (0, 5, 1)),
+    ],
+)
+def test_the_legend_of_thickness_has_whole_numbers(thickness, scale):
+    low, high, step = results._millimetres(np.array(thickness, np.float32))
+    assert (low, high, step) == scale
+    assert (high - low) / step == round((high - low) / step)
 
 
 def test_the_colour_table_is_the_one_that_was_saved(nodes):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.study import segmentations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.transform import Rotation
+
+from ALSMotorCortexLib.cortex.errors import InputError
+from ALSMotorCortexLib.cortex.grid import Grid, Image
+from ALSMotorCortexLib.study import segmentations
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from ALSMotorCortexLib.cortex.grid import Grid
 from ALSMotorCortexLib.cortex.result import Measure, Measurement, ProfileBin
 from ALSMotorCortexLib.cortex.settings import Settings

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.cortex.grid import Grid, Image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+
+from ALSMotorCortexLib.cortex.errors import InputError
+from ALSMotorCortexLib.cortex.grid import Grid, Image
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
