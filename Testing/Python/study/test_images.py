@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.study.images import named_file, read_image, read_layers, whole_numbers

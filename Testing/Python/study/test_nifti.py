@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.study.images import read_image
 from ALSMotorCortexLib.study.nifti import write_nifti
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 
 FLIP = np.diag([-1.0, -1.0, 1.0])
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study.outputs import OutputFolder, signals_held
 

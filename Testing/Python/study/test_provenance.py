@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.result import Finding
 from ALSMotorCortexLib.cortex.settings import Settings

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.study.nifti import write_nifti

@@ -8,10 +8,11 @@ from dataclasses import astuple, fields
 
 import numpy as np
 import pytest
-from ALSMotorCortexLib.cortex.result import Measure, ProfileBin
-from ALSMotorCortexLib.study.tables import cell, write_measures, write_profiles
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ALSMotorCortexLib.cortex.result import Measure, ProfileBin
+from ALSMotorCortexLib.study.tables import cell, write_measures, write_profiles
 
 MEASURES = (
     Measure("ribbon", "", "thickness_mean", 3.0512345678, "mm"),
