@@ -240,7 +240,15 @@ def test_a_full_disk(tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_signals_wait():
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also where the tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_signals_wait(interruptible):
     reached = []
     with pytest.raises(KeyboardInterrupt), signals_held():
         signal.raise_signal(signal.SIGINT)
@@ -249,7 +257,7 @@ def test_signals_wait():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interruption_while_moving_comes_too_late(out, monkeypatch):
+def test_an_interruption_while_moving_comes_too_late(out, monkeypatch, interruptible):
     real = os.replace
 
     def replace(source, target):
