@@ -17,7 +17,7 @@ from .colors import series_color
 DEPTH_TITLE = "Cortical depth (0 pial surface, 1 white matter)"
 
 # Codes of the Unified Code for Units of Measure for the units a measure can have.
-_UCUM = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "1": "1"}
+_UCUM = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "1": "1", "1/mm": "/mm"}
 
 _STATISTICS = ("mean", "ci_low", "ci_high", "median", "sd", "q25", "q75", "n")
 

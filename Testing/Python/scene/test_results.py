@@ -156,6 +156,8 @@ def test_result_volumes_hold_exactly_the_measured_values(nodes, field):
     full = m.paint(getattr(m, field), np.nan)
     assert image.array.dtype == np.float32
     assert np.array_equal(image.array, full[place], equal_nan=True)
+    edge = [image.array[:, [0, -1]], image.array[:, :, [0, -1]]]
+    assert all(np.isnan(e).all() for e in edge)
     full[place] = np.nan
     assert np.isnan(full).all()
 
@@ -208,6 +210,7 @@ def test_the_legend_of_thickness_has_whole_numbers(thickness, scale):
 def test_the_colour_table_is_the_one_that_was_saved(nodes):
     fresh = results.viridis(slicer.vtkMRMLScene())
     reread = nodes["thickness"].GetDisplayNode().GetColorNode()
+    assert not reread.GetHideFromEditors()
     one, other = [0.0] * 4, [0.0] * 4
     for entry in range(256):
         fresh.GetColor(entry, one)
@@ -403,6 +406,26 @@ def test_results_can_be_added_to_a_scene_with_the_users_nodes():
     found = results.find_results(scene)
     assert len(found) == 2
     assert [f["thickness"] for f in found.values()] == [first["thickness"], second["thickness"]]
+
+
+def test_items_that_the_application_made_are_moved_into_the_folder():
+    """The application gives each new node an item of its own, at the top of the hierarchy."""
+    scene = results.new_scene()
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def give_item(caller, event, node):
+        if node.IsA("vtkMRMLTableNode"):
+            hierarchy.CreateItem(hierarchy.GetSceneItemID(), node, "Tables")
+
+    scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, give_item)
+    nodes = results.add_results(scene, shell_measurement(), shell_labels(), {})
+    folder = hierarchy.GetItemByName("ALS Motor Cortex")
+    for key in ("measures", "profiles", "thickness"):
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes[key])) == folder
+    names = vtk.vtkIdList()
+    hierarchy.GetItemsByName("Measures", names)
+    assert names.GetNumberOfIds() == 1
 
 
 def test_without_maps_the_thickness_is_shown_alone(tmp_path):
