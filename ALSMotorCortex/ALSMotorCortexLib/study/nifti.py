@@ -352,8 +352,9 @@ def _voxels(path: Path, raw: bytes, header: Header) -> NDArray:
     if np.isfinite([slope, inter]).all() and slope != 0 and (slope, inter) != (1, 0):
         exact_in_single = dtype.itemsize <= 2 or header.datatype == 16
         voxels = voxels.astype(np.float32 if exact_in_single else np.float64)
-        voxels *= slope
-        voxels += inter
+        with np.errstate(over="ignore", invalid="ignore"):  # told where the values are used
+            voxels *= slope
+            voxels += inter
     return voxels
 
 

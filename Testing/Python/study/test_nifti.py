@@ -269,3 +269,18 @@ def test_no_orientation_is_told(written):
     edited(written, ("2h", 252, (0, 0)))
     (finding,) = read_image(written).findings
     assert finding.code == "no_orientation"
+
+
+@given(st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=6))
+def test_any_damaged_header_is_read_or_refused(tmp_path_factory, damage):
+    """No other error, whatever bytes are wrong."""
+    path = tmp_path_factory.getbasetemp() / "damaged.nii"
+    write_nifti(counting(oblique_grid(), np.uint8), path)
+    raw = bytearray(path.read_bytes())
+    for offset, value in damage:
+        raw[offset] = value
+    path.write_bytes(bytes(raw))
+    try:
+        read_image(path)
+    except InputError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
