@@ -106,20 +106,20 @@ def add_results(
     return nodes
 
 
-def find_results(scene: Any) -> dict[str, dict[str, Any]]:
+def find_results(scene: Any) -> dict[int, dict[str, Any]]:
     """The results in a scene, also one that was saved and read again.
 
     Returns:
-        For each folder's name what :func:`add_results` returned for it, without the
-        user's own nodes and the colour table.
+        For each folder's subject-hierarchy item ID what :func:`add_results` returned for it,
+        without the user's own nodes and the colour table. Oldest first.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[int, dict[str, Any]] = {}
     for n in range(scene.GetNumberOfNodes()):
         node = scene.GetNthNode(n)
         item = hierarchy.GetItemByDataNode(node)
         if node.GetAttribute(RESULT) and item:
-            folder = hierarchy.GetItemName(hierarchy.GetItemParent(item))
+            folder = hierarchy.GetItemParent(item)
             found.setdefault(folder, {})[node.GetAttribute(RESULT)] = node
     return found
 

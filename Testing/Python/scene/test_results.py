@@ -118,9 +118,15 @@ def scene(saved, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nodes(scene):
-    found = results.find_results(scene)
-    assert list(found) == ["ALS Motor Cortex"]
-    return found["ALS Motor Cortex"]
+    return only_result(scene)
+
+
+def only_result(scene):
+    """The nodes of the scene's only result."""
+    ((folder, nodes),) = results.find_results(scene).items()
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    assert hierarchy.GetItemName(folder) == "ALS Motor Cortex"
+    return nodes
 
 
 def read_back(path, folder):
@@ -329,6 +335,26 @@ def test_the_views_show_map_thickness_chart_and_measures(scene, nodes):
     assert selection.GetActiveTableID() == nodes["measures"].GetID()
 
 
+def test_a_scene_file_can_be_opened_beside_other_results(saved, tmp_path):
+    """Opening a second file into a scene gives new IDs; views and charts must follow them."""
+    scene = read_back(saved, tmp_path)
+    before = only_result(scene)
+    scene.SetURL(slicer.vtkMRMLScene.UnpackSlicerDataBundle(str(saved), str(tmp_path)))
+    assert scene.Import()
+    volume = scene.GetNodeByID(
+        scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed").GetForegroundVolumeID()
+    )
+    assert volume is not before["thickness"]
+    assert volume.GetAttribute(results.RESULT) == "thickness"
+    chart = scene.GetNodeByID("vtkMRMLPlotViewNodePlotView1").GetPlotChartNode()
+    assert chart is not before["chart:T2star"]
+    assert chart.GetNthPlotSeriesNode(0).GetTableNode() is not before["profiles"]
+    first, second = results.find_results(scene).values()
+    assert first == before
+    assert set(second) == set(before)
+    assert second["thickness"] is volume
+
+
 def slice_picture(scene, tag, pixels=400):
     """What a slice view draws of its volumes, (row, column, RGBA), and its pixels' RAS."""
     node = scene.GetNodeByID(f"vtkMRMLSliceNode{tag}")
@@ -433,7 +459,7 @@ def test_without_maps_the_thickness_is_shown_alone(tmp_path):
     path = tmp_path / "scene.mrb"
     results.write_scene(m, path, shell_labels(), {})
     scene = read_back(path, tmp_path / "unpacked")
-    nodes = results.find_results(scene)["ALS Motor Cortex"]
+    nodes = only_result(scene)
     composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
     assert composite.GetBackgroundVolumeID() is None
     assert composite.GetForegroundVolumeID() == nodes["thickness"].GetID()
