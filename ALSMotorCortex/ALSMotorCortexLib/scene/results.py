@@ -144,9 +144,7 @@ def write_scene(
     around = measurement.grid.ras(Ribbon.of(measurement).corners)
     near = {key: crop(image, around, MAP_MARGIN_MM) for key, image in maps.items()}
     scene = new_scene()
-    nodes = add_results(scene, measurement, labels, near)
-    for node in nodes.values():
-        _store_fast(node)
+    add_results(scene, measurement, labels, near)
     try:
         with tempfile.TemporaryDirectory(prefix=".scene-", dir=path.parent) as aside:
             folder = Path(aside) / path.stem
@@ -294,13 +292,6 @@ def _file(scene: Any, nodes: Mapping[str, Any], name: str) -> None:
             hierarchy.CreateItem(folder, node, plugin)
 
 
-def _store_fast(node: Any) -> None:
-    """Leaves compression to the bundle's one pass, which is the slow part of saving."""
-    if node.IsA("vtkMRMLVolumeNode") or node.IsA("vtkMRMLSegmentationNode"):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetUseCompression(False)
-
-
 def _save(scene: Any, folder: Path) -> None:
     messages = slicer.vtkMRMLMessageCollection()
     if not scene.SaveSceneToSlicerDataBundleDirectory(str(folder.resolve()), None, messages):
@@ -308,6 +299,8 @@ def _save(scene: Any, folder: Path) -> None:
 
 
 def _zip(folder: Path, bundle: Path) -> None:
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
-            archive.write(file, file.relative_to(folder.parent))
+            # Slicer has compressed the voxels already.
+            how = zipfile.ZIP_STORED if file.suffix == ".nrrd" else zipfile.ZIP_DEFLATED
+            archive.write(file, file.relative_to(folder.parent), how)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Ribbon:
         ends = np.stack([self.low, self.high], axis=1)
         return np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3)
 
-    @property
+    @cached_property
     def middle(self) -> NDArray[np.int32]:
         """(3,) index of the ribbon's voxel nearest to the box's middle."""
         away = (self.kji - (self.low + self.high) / 2) * self.grid.spacing

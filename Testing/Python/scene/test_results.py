@@ -499,6 +499,12 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         results.write_scene(shell_measurement(), tmp_path / "no" / "s.mrb", shell_labels(), {})
 
 
+def test_voxels_stay_compressed_when_the_scene_is_saved_again(nodes):
+    """Slicer stores the files of a bundle as they are: only their own compression counts."""
+    for key in ("thickness", "depth_equivolume", "map:T2star", "tissue", "layers"):
+        assert nodes[key].GetStorageNode().GetUseCompression()
+
+
 def test_a_second_write_replaces_the_first(saved, tmp_path):
     path = tmp_path / "scene.mrb"
     path.write_bytes(b"old")
