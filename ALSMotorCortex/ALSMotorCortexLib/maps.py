@@ -335,7 +335,8 @@ def _noise_finding(noise: Noise) -> Finding:
         return Finding(
             "noise_level",
             f"{level}, from the finest structure in the last echo, because the images have no "
-            "noisy background. It is an upper bound; if you know it, give it with --noise.",
+            "noisy background. Fine anatomy raises it and interpolation lowers it; if you know it, "
+            "give it with --noise.",
             warning=True,
         )
     source = "as given" if noise.source == "given" else "from the background"

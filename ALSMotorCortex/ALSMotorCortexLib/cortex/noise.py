@@ -33,7 +33,7 @@ def noise_level(echoes: Sequence[NDArray]) -> Noise:
 
     From the air around the head where there is enough of it (:func:`background_sigma`); else,
     as in a crop or a masked image, from the finest structure of the last echo
-    (:func:`tissue_sigma`), which counts fine anatomy as noise and so is an upper bound.
+    (:func:`tissue_sigma`), which fine anatomy raises and interpolated voxels lower.
 
     Args:
         echoes: one array (k, j, i) per echo.
@@ -77,7 +77,9 @@ def background_sigma(echoes: Sequence[NDArray]) -> float | None:
             inside = (total > 2 * variance * low) & (total < 2 * variance * high)
             if not inside.any():
                 break
-            variance = np.median(total[inside]) / (2 * middle)
+            before, variance = variance, np.median(total[inside]) / (2 * middle)
+            if abs(variance - before) < 1e-5 * before:
+                break
         if inside.sum() > most and _looks_like_noise(power[:, inside], variance):
             best, most = float(np.sqrt(variance)), inside.sum()
     return best

@@ -18,7 +18,6 @@ estimate, so T2* times R2* is a little under one where noise is high.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -134,7 +133,8 @@ def fit_decay(
             for the sinc correction of :mod:`.dephasing`; none if None.
         method: ``rician`` or ``loglinear``.
         threads: chunks fitted at once.
-        progress: gets the fraction done; may raise :class:`.errors.Cancelled`.
+        progress: gets the fraction done, in the caller's thread; may raise
+            :class:`.errors.Cancelled`.
 
     Raises:
         InputError: echo times that do not ascend, fewer than two echoes, or a noise level that
@@ -154,25 +154,19 @@ def fit_decay(
     decay = _empty(echoes[0].shape)
     where = np.flatnonzero(np.ones(flat[0].size, bool) if mask is None else mask)
     chunks = [where[i : i + _CHUNK] for i in range(0, where.size, _CHUNK)]
-    lock = threading.Lock()
-    done = 0
 
     def work(voxels: NDArray[np.intp]) -> None:
-        nonlocal done
         magnitude = np.stack([echo[voxels] for echo in flat]).astype(np.float32)
         np.maximum(magnitude, 0, out=magnitude)  # resampling may leave values below zero
         turns = None if spread is None else spread[voxels]
         fit = _fit_voxels(magnitude, times, float(sigma), turns, method)
         _store(decay, voxels, fit)
-        with lock:
-            done += 1
-            if progress:
-                progress(done / len(chunks))
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         try:
-            for _ in pool.map(work, chunks):
-                pass
+            for done, _ in enumerate(pool.map(work, chunks), 1):
+                if progress:
+                    progress(done / len(chunks))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -115,6 +115,42 @@ def read_echoes(
     tell(0.5)
     if phase:
         found = _with_phase(found, phase)
+    return _assemble(found, times, register, tell)
+
+
+def from_images(
+    magnitude: Sequence[Image],
+    times: Sequence[float],
+    phase: Sequence[Image] = (),
+    register: bool = False,
+) -> Echoes:
+    """Check echoes that are in memory already, for example in Slicer.
+
+    Args:
+        magnitude: one image per echo.
+        times: their echo times, in ms or s (told by their size), ascending.
+        phase: phase of the same echoes, in any scale.
+        register: bring echoes onto the first by a rigid movement.
+
+    Raises:
+        InputError: as :func:`read_echoes`.
+    """
+    if phase and len(phase) != len(magnitude):
+        raise _unequal(len(magnitude), len(phase))
+    found = _Found(
+        [_Echo(image, Path(image.name)) for image in magnitude],
+        [_Echo(image, Path(image.name)) for image in phase],
+    )
+    return _assemble(found, times, register, lambda fraction: None)
+
+
+def _assemble(
+    found: _Found,
+    times: Sequence[float] | None,
+    register: bool,
+    tell: Callable[[float], None],
+) -> Echoes:
+    """Orders, checks and brings together what was found."""
     echoes, times_ms, time_findings = _timed(found.echoes, times)
     order = [next(i for i, e in enumerate(found.echoes) if e is echo) for echo in echoes]
     phases = [found.phase[i] for i in order] if found.phase else []
@@ -286,10 +322,7 @@ def _with_phase(found: _Found, paths: Sequence[Path]) -> _Found:
     """``found`` with the phase images, told apart by nothing but their order."""
     other = _from_files(paths)
     if len(other.echoes) != len(found.echoes):
-        raise InputError(
-            f"There are {len(found.echoes)} magnitude and {len(other.echoes)} phase images. "
-            "Give the phase of every echo, in the same order."
-        )
+        raise _unequal(len(found.echoes), len(other.echoes))
     for echo, phase in zip(found.echoes, other.echoes, strict=True):
         if echo.sidecar and phase.sidecar and not _agree(echo.sidecar, phase.sidecar):
             raise InputError(
@@ -299,6 +332,13 @@ def _with_phase(found: _Found, paths: Sequence[Path]) -> _Found:
             )
     sources = [{**source, "role": f"phase, {source['role']}"} for source in other.sources]
     return replace(found, phase=other.echoes, sources=(*found.sources, *sources))
+
+
+def _unequal(magnitude: int, phase: int) -> InputError:
+    return InputError(
+        f"There are {magnitude} magnitude and {phase} phase images. "
+        "Give the phase of every echo, in the same order."
+    )
 
 
 # Files ----------------------------------------------------------------------------------

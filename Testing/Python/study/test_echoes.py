@@ -18,7 +18,13 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.study.echoes import looks_like_phase, parse_times, read_echoes, to_ms
+from ALSMotorCortexLib.study.echoes import (
+    from_images,
+    looks_like_phase,
+    parse_times,
+    read_echoes,
+    to_ms,
+)
 from ALSMotorCortexLib.study.nifti import write_nifti
 
 TIMES = (4.0, 8.0, 12.0)
@@ -209,6 +215,20 @@ def test_a_slice_missing_at_the_end_of_one_dicom_echo_is_said(tmp_path: Path) ->
     write_dicom(tmp_path / "d", drop=1)
     with pytest.raises(InputError, match=r"Echo 2 .*another grid.*20 x 24 x 4 voxels"):
         read_echoes([tmp_path / "d"])
+
+
+def test_images_in_memory_pass_the_same_checks() -> None:
+    images = [Image(magnitude(t), GRID, f"volume {n}") for n, t in enumerate(TIMES, 1)]
+    phases = [Image(phase(t), GRID, "phase") for t in TIMES]
+    found = from_images(images, [0.004, 0.008, 0.012], phases)
+    check(found)
+    assert np.allclose(found.phase[2], phase(12), atol=1e-3)
+    with pytest.raises(InputError, match="only one echo"):
+        from_images(images[:1], [4])
+    with pytest.raises(InputError, match=r"Echo 2 \(volume 2\).*another grid"):
+        from_images([images[0], Image(magnitude(8), shifted(1), "volume 2")], [4, 8])
+    with pytest.raises(InputError, match="3 magnitude and 2 phase"):
+        from_images(images, TIMES, phases[:2])
 
 
 # --- echo times --------------------------------------------------------------------------
