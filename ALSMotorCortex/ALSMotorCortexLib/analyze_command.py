@@ -1,0 +1,218 @@
+"""The command ``analyze``: its arguments and what it runs.
+
+Nothing but the standard library is imported until it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cortex.errors import InputError
+
+if TYPE_CHECKING:
+    from .analyze import AnalyzeInputs
+    from .cortex.result import Measurement
+
+HELP = "measure thickness and laminar profile of one case"
+
+# Command-line options that are settings, by field name.
+_SETTING_OPTIONS = (
+    "gm", "wm", "csf", "other_bank", "label_style", "plane", "layers", "bins", "layer_depth",
+    "reference",
+)  # fmt: skip
+
+EXAMPLES = """examples:
+  Tissue labels and one map:
+    als-motor-cortex analyze --map T2star=t2star.nii.gz --unit T2star=ms \\
+        --labels seg.nii.gz --gm 3 --wm 2 --csf 1 --out results/
+  A segmentation from Slicer, by segment name, with a region:
+    als-motor-cortex analyze --map R2star=r2star.nrrd --labels m1.seg.nrrd \\
+        --gm "Gray matter" --wm "White matter" --csf CSF \\
+        --region hand=m1.seg.nrrd:Hand --out results/
+  LayNii's rim file:
+    als-motor-cortex analyze --labels rim.nii.gz --label-style rim \\
+        --gm 3 --wm 2 --csf 1 --out results/
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All options of ``analyze`` but ``--quiet`` and ``--debug``, which all commands share."""
+    add = parser.add_argument
+    add(
+        "--labels",
+        required=True,
+        metavar="FILE",
+        help="label map (NIfTI, NRRD) or Slicer segmentation (.seg.nrrd)",
+    )
+    for option, meaning in (
+        ("--gm", "gray matter to measure"),
+        ("--wm", "white matter; for rim labels the line on its side"),
+        ("--csf", "CSF; for rim labels the line on its side"),
+        ("--other-bank", "gray matter that is not measured but bounds it across a closed sulcus"),
+    ):
+        add(
+            option,
+            metavar="LABELS",
+            help=f"labels of {meaning}; several are separated by commas; "
+            "numbers, or segment names of a .seg.nrrd",
+        )
+    add(
+        "--label-style",
+        metavar="STYLE",
+        help="tissue: borders run between voxels (default); rim: borders run through one-voxel "
+        "lines, as in LayNii's rim files",
+    )
+    add(
+        "--map",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        dest="maps",
+        help="contrast map on any grid; may be given several times",
+    )
+    add(
+        "--unit",
+        action="append",
+        default=[],
+        metavar="NAME=UNIT",
+        dest="units",
+        help="unit of a map's values, for the tables and figures",
+    )
+    add(
+        "--region",
+        action="append",
+        default=[],
+        metavar="NAME=FILE[:LABELS]",
+        dest="regions",
+        help="part of the ribbon to measure on its own; without labels, all labelled voxels",
+    )
+    add(
+        "--plane",
+        metavar="PLANE",
+        help="measure within axial, coronal or sagittal slices; none (default) measures in 3D",
+    )
+    add("--layers", type=int, metavar="N", help="layers of equal depth range (default 3)")
+    add("--bins", type=int, metavar="N", help="depth bins of the laminar profile (default 20)")
+    add(
+        "--layer-depth",
+        metavar="DEPTH",
+        help="depth of layers and profiles: equivolume (default) or equidistant",
+    )
+    add(
+        "--reference",
+        metavar="WHAT",
+        help="divide map values by the median of white_matter, csf or region:NAME; "
+        "none (default) leaves them",
+    )
+    add(
+        "--settings",
+        metavar="FILE",
+        help="JSON file with settings by name; options on the command line win",
+    )
+    add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    add("--no-report", action="store_true", help="do not write report.html")
+    add("--no-scene", action="store_true", help="do not write scene.mrb")
+
+
+def run(
+    arguments: argparse.Namespace,
+    command: Sequence[str] = (),
+    progress: Callable[[str, float], Any] | None = None,
+) -> Measurement:
+    """Measures what the arguments ask for.
+
+    Args:
+        arguments: parsed.
+        command: the command line, for the provenance.
+        progress: gets a step's name and the fraction done.
+
+    Raises:
+        InputError: see :func:`.analyze.analyze`.
+    """
+    from .analyze import analyze
+
+    return analyze(
+        inputs_of(arguments),
+        arguments.out,
+        settings_of(arguments),
+        progress,
+        command=command,
+        report=not arguments.no_report,
+        scene=not arguments.no_scene,
+    )
+
+
+def closing(arguments: argparse.Namespace, result: Measurement) -> str:
+    """What to tell when it is done."""
+    first = "measures.tsv" if arguments.no_report else "report.html"
+    return f"Results are in {arguments.out}. Open {Path(arguments.out) / first}."
+
+
+def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
+    """The files that the arguments name.
+
+    Raises:
+        InputError: an option that is not of the form NAME=FILE, or a name given twice.
+    """
+    from .analyze import AnalyzeInputs, RegionSource
+    from .study.images import named_file
+    from .study.segmentations import split_labels
+
+    maps = _unique([named_file(text, "--map") for text in arguments.maps], "--map")
+    regions = _unique([named_file(text, "--region") for text in arguments.regions], "--region")
+    parts = {name: split_labels(text) for name, text in regions.items()}
+    return AnalyzeInputs(
+        labels=Path(arguments.labels),
+        maps={name: Path(file) for name, file in maps.items()},
+        regions={name: RegionSource(Path(file), labels) for name, (file, labels) in parts.items()},
+        units=_unique([_unit(text) for text in arguments.units], "--unit"),
+    )
+
+
+def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings by name: those of the file, with the options of the command line over them.
+
+    Raises:
+        InputError: the settings file cannot be used.
+    """
+    settings = _settings_file(arguments.settings) if arguments.settings else {}
+    for name in _SETTING_OPTIONS:
+        if (value := getattr(arguments, name)) is not None:
+            settings[name] = value
+    return settings
+
+
+def _unit(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and name.strip() and value.strip()):
+        raise InputError(f"--unit {text!r} should read --unit NAME=UNIT.")
+    return name.strip(), value.strip()
+
+
+def _unique(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{option} {name} is given {names.count(name)} times. Use each name "
+                             "once, as NAME=FILE.")  # fmt: skip
+    return dict(pairs)
+
+
+def _settings_file(path: str) -> dict[str, Any]:
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no settings file {path}. Check its name.") from None
+    except OSError as error:
+        raise InputError(f"The settings file {path} cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise InputError(f"The settings file {path} is not valid JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise InputError(
+            f'The settings file {path} should hold settings by name, as in {{"layers": 3}}.'
+        )
+    return values
