@@ -140,6 +140,21 @@ def test_one_4d_file_of_big_endian_scaled_integers(tmp_path: Path) -> None:
     assert found.grid.same_as(GRID)
 
 
+def test_a_sequence_saved_by_slicer(tmp_path: Path) -> None:
+    """Slicer writes a volume sequence as NRRD with a list axis in front."""
+    path = tmp_path / "echoes.seq.nrrd"
+    header = (
+        "NRRD0004\ntype: float\ndimension: 4\nspace: left-posterior-superior\n"
+        f"sizes: {len(TIMES)} {SHAPE[2]} {SHAPE[1]} {SHAPE[0]}\n"
+        "space directions: none (-0.4,0,0) (0,-0.5,0) (0,0,1.5)\n"
+        "kinds: list domain domain domain\nendian: little\nencoding: raw\n"
+        "space origin: (0,0,0)\n\n"
+    )
+    values = np.stack([magnitude(t) for t in TIMES], axis=-1).astype("<f4")
+    path.write_bytes(header.encode() + values.tobytes())
+    check(read_echoes([path], [4, 8, 12]))
+
+
 def test_bids_folder(tmp_path: Path) -> None:
     anat = tmp_path / "sub-01" / "anat"
     for n, t in enumerate(TIMES, 1):
