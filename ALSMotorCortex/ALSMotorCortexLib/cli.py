@@ -5,9 +5,10 @@ Also runs as a file, inside Slicer too, which passes on the arguments it does no
     Slicer --no-main-window --python-script .../ALSMotorCortexLib/cli.py analyze ...
 
 A command is a module of its own with ``HELP`` and ``EXAMPLES``, ``add_arguments(parser)``,
-``run(arguments, command, progress)``, whose result has ``findings``, and
-``closing(arguments, result)``, the text to end with. It is listed in :data:`COMMANDS`. Nothing
-but the standard library is imported until a command runs, so that ``--help`` answers at once.
+``run(arguments, command, progress)``, whose result has ``findings``, and, where there is more to
+tell at the end than the folder, ``closing(arguments, result)``. It is listed in
+:data:`COMMANDS`. Nothing but the standard library is imported until a command runs, so that
+``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any, NoReturn, TextIO
 if not __package__:  # run as a file: make the package that it lies in importable
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ALSMotorCortexLib import __version__, analyze_command, demo_command
+from ALSMotorCortexLib import __version__, analyze_command, demo_command, maps_command
 from ALSMotorCortexLib.cortex.errors import InputError
 
 PROGRAM = "als-motor-cortex"
@@ -40,7 +41,11 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM)."""
 
 
-COMMANDS = {"analyze": analyze_command, "demo": demo_command}
+COMMANDS: dict[str, Any] = {
+    "analyze": analyze_command,
+    "demo": demo_command,
+    "maps": maps_command,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +95,8 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
         result = command.run(arguments, [PROGRAM, *argv], progress)
     _tell_findings(result.findings, arguments.quiet)
     if not arguments.quiet:
-        print(command.closing(arguments, result))
+        closing = getattr(command, "closing", None)
+        print(closing(arguments, result) if closing else f"Results are in {arguments.out}.")
 
 
 def _failed(text: str, status: int) -> int:

@@ -159,13 +159,26 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"als-motor-cortex {__version__}\n"
 
 
+def test_maps(case, capfd):
+    """Two echoes that fall by half in 10 ms: T2* = 10 / ln 2."""
+    start = np.linspace(50, 150, case.slab.array.size, dtype=np.float32)
+    start = start.reshape(case.slab.array.shape)
+    echoes = [str(case.save(f"e{n}.nii.gz", start / 2**n)) for n in range(2)]
+    out = case.folder / "maps"
+    arguments = ["maps", "--echoes", *echoes, "--te", "10", "20", "--out", str(out)]
+    assert cli.main([*arguments, "--noise", "0.1"]) == 0
+    assert capfd.readouterr().out == f"Results are in {out}.\n"
+    t2star = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "T2star.nii.gz")))
+    assert np.allclose(t2star, 10 / np.log(2), rtol=1e-3)
+
+
 # Bad usage ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "Name a command: analyze, demo"),
+        ([], "Name a command: analyze, demo, maps"),
         (["analyse"], "invalid choice: 'analyse'"),
         (["analyze"], "required: --labels, --out"),
         (["analyze", "--labels", "a", "--out", "b", "--lables", "c"], "--lables"),
