@@ -50,6 +50,7 @@ MOST_BACK, BACK_PENALTY = 0.35, 100.0
 NEVER = 1e4
 MOST_TROUGH, LEAST_RISE, MOST_RISE = 0.7, 0.15, 0.6
 PARTIAL_PENALTY = 30.0
+ABSENT = 1e-2
 SPREAD_COUNTS = 4.0
 ORDER_POWER = 40.0
 # The dip is reckoned by the drop to white matter, or by this share of the pial step.
@@ -148,10 +149,13 @@ def model(
     return values, slopes
 
 
-def _prior_rows(voxel: float, drop: NDArray, contrast: NDArray) -> tuple[NDArray, NDArray]:
+def _prior_rows(
+    start: NDArray, voxel: float, drop: NDArray, contrast: NDArray
+) -> tuple[NDArray, NDArray]:
     """Pseudo-observations: rows (batch, 11, 12) and targets (batch, 11), in SDs.
 
     Args:
+        start: (batch, 12) parameters; a far side without a step there stays without.
         voxel: mm along the profile.
         drop: (batch,) size of the change from gray to white matter.
         contrast: (batch,) size of the largest step.
@@ -168,10 +172,11 @@ def _prior_rows(voxel: float, drop: NDArray, contrast: NDArray) -> tuple[NDArray
         ]
     ):
         rows[:, row, index], targets[:, row] = 1 / sd, mean / sd
-    for row, (index, share) in enumerate(
-        [(D_O, 2), (D_W, 2), (V, 20), (D_A, 20), (D_B, 20)], start=5
-    ):
-        rows[:, row, index] = 1 / (share * contrast)
+    for row, index in enumerate((V, D_A, D_B), start=5):
+        rows[:, row, index] = 1 / (20 * contrast)
+    for row, index in enumerate((D_O, D_W), start=8):
+        present = np.abs(start[:, index]) > ABSENT * contrast
+        rows[:, row, index] = 1 / (np.where(present, 2, ABSENT / 10) * contrast)
     rows[:, 10, D_M] = (1 - DIP) / (DIP_SD * drop)
     rows[:, 10, D_B] = -DIP / (DIP_SD * drop)
     return rows, targets
@@ -202,7 +207,7 @@ def refine(
     drop = np.abs(start[:, D_M] + start[:, D_B])
     contrast = np.maximum(np.abs(start[:, D_A]), drop) + 1e-12
     size = np.maximum(drop, PIAL_SHARE * np.abs(start[:, D_A]))
-    rows, targets = _prior_rows(voxel, np.maximum(size, 0.05 * contrast), contrast)
+    rows, targets = _prior_rows(start, voxel, np.maximum(size, 0.05 * contrast), contrast)
     precision = np.broadcast_to(weights, values.shape) / noise[:, None] ** 2
     problem = _Problem(positions, values, precision, rows, targets)
     best = problem.at(start, np.arange(len(start)))

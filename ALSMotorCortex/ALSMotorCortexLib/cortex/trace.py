@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 from scipy.ndimage import correlate1d, gaussian_filter1d, map_coordinates
 
-from .caliper import CLEAR_RATIO, RULES
+from .caliper import CLEAR_RATIO, LEAST_GAIN, RULES
 from .coupled import coupled_paths
 from .curves import (
     Plane,
@@ -54,6 +54,7 @@ BORDERS = ("pial", "white")
 REACH_MM = 4.5
 THICKNESS_MM = (0.8, 6.0)
 SHORTEST_MM = 2.0
+SAME_POINT_MM = 0.01
 SAMPLES_PER_VOXEL = 3
 CENTRE_SD_MM = 0.8
 # Columns this far apart say something new about the tissues.
@@ -243,8 +244,9 @@ def trace_from_borders(
     Raises:
         InputError: as for :func:`trace_cortex`, and borders that cross each other.
     """
-    plane = Plane.through(_checked(pial_points, "pial border"), plane_normal)
-    _checked(white_points, "white-matter border")
+    pial_points = _checked(pial_points, "pial border")
+    white_points = _checked(white_points, "white-matter border")
+    plane = Plane.through(pial_points, plane_normal)
     step = _in_plane_voxel(image.grid, plane)
     pial, white = (
         _curve(image.grid, plane, points, step, name)
@@ -278,13 +280,16 @@ def _evenly(points: NDArray, number: int) -> NDArray:
 def _bridged(values: NDArray) -> NDArray:
     """Gaps, where a column meets no border, filled from beside them."""
     known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
+    if len(known) < len(values) / 2:
         raise InputError("The two borders do not lie side by side. Draw both along the cortex.")
     return np.interp(np.arange(len(values)), known, values[known])
 
 
 def _checked(points: NDArray, name: str) -> NDArray:
+    """Points (n, 3) without repeats, at least three of them."""
     points = np.asarray(points, dtype=float).reshape(-1, 3)
+    moved = np.linalg.norm(np.diff(points, axis=0), axis=1) > SAME_POINT_MM
+    points = points[np.concatenate([[True], moved])] if len(points) else points
     if len(points) < 3:
         raise InputError(
             f"The {name} has {len(points)} point{'' if len(points) == 1 else 's'}. "
@@ -380,6 +385,11 @@ def _oriented(strip: _Strip, pial_side: str) -> tuple[_Strip, Fit, bool]:
     rule = RULES.get(pial_side, "known")
     fits = [_mean_fit(way, way.filled, blurred, rule) for way in ways]
     best = int(np.argmin([fit.score for fit in fits]))
+    if fits[best].gain < LEAST_GAIN:
+        raise InputError(
+            "No border of the cortex shows along the trace. Draw it along the middle of the gray "
+            "matter, or choose an image with more contrast."
+        )
     steps = fits[best].parameters
     clear = np.abs(steps[D_A]) > CLEAR_RATIO * np.abs(steps[D_M] + steps[D_B])
     return ways[best], fits[best], bool(clear)
