@@ -1,0 +1,509 @@
+"""The report: one HTML file with its pictures inside, for the screen and for A4 paper."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cortex.grid import Image
+from ..cortex.result import RIBBON, Finding, Measure, Measurement, ProfileBin
+from . import charts, figures, words
+from .raster import CIVIDIS, VIRIDIS
+from .slices import LETTERS, View, ribbon_slices, view_of, window_around
+from .style import STYLE
+
+LARGE, SMALL = 480, 280
+"""Width of a picture in CSS pixels: of the slice shown large and of the others."""
+
+COLUMNS = 4
+"""Regions side by side in a table of measures."""
+
+CURVES = 4
+"""Regions in one chart of profiles."""
+
+DISCLAIMER = (
+    "This is research software and not a medical device. Its numbers must not be the basis of a "
+    "diagnosis or a treatment."
+)
+
+SETTINGS = {
+    "gm": "Gray-matter labels",
+    "wm": "White-matter labels",
+    "csf": "CSF labels",
+    "other_bank": "Opposite-bank labels",
+    "label_style": "Label style",
+    "plane": "Measured within plane",
+    "layers": "Layers",
+    "bins": "Profile bins",
+    "layer_depth": "Depth of layers and profiles",
+    "fill_holes_mm3": "Holes filled up to (mm³)",
+    "drop_islands_mm3": "Islands dropped up to (mm³)",
+    "reference": "Map values divided by",
+    "confidence": "Confidence level",
+    "bootstrap": "Bootstrap resamplings",
+    "column_mm": "Column width (mm)",
+    "seed": "Random seed",
+}
+
+
+def write_report(
+    measurement: Measurement,
+    path: str | os.PathLike,
+    labels: Image,
+    maps: Mapping[str, Image],
+    title: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Writes the report page.
+
+    Args:
+        measurement: what to report.
+        path: the file to write.
+        labels: the label map that was measured, on the measurement's grid.
+        maps: contrast maps by name, on any grid; the first lies below the overlays.
+        title: heading of the page.
+        provenance: how the results were made. Known keys are ``started``, ``command`` (words),
+            ``inputs`` (list of ``role``, ``path``, ``bytes``, ``sha256``), ``versions``,
+            ``seconds`` (by step) and ``platform``; other plain values are listed as they are.
+    """
+    Path(path).write_text(
+        page(measurement, labels, maps, title, provenance), encoding="utf-8", newline="\n"
+    )
+
+
+def page(
+    measurement: Measurement,
+    labels: Image,
+    maps: Mapping[str, Image],
+    title: str,
+    provenance: Mapping[str, Any],
+) -> str:
+    """The report as HTML; arguments as for :func:`write_report`."""
+    sections = [
+        ("summary", "Summary", summary(measurement)),
+        ("slices", "Slices through the ribbon", slices(measurement, labels, maps)),
+        ("thickness", "Thickness", thickness(measurement)),
+        ("profiles", "Laminar profiles", profiles(measurement)),
+        ("measures", "Measures", measures(measurement)),
+        ("bins", "Profile values", profile_tables(measurement)),
+        ("method", "How it was measured", method(measurement, provenance)),
+        ("glossary", "What the measures mean", glossary(measurement)),
+    ]
+    shown = [(key, name, body) for key, name, body in sections if body]
+    links = "".join(f"<a href='#{key}'>{name}</a>" for key, name, _ in shown)
+    bodies = "".join(
+        f"<section id='{key}'><h2>{name}</h2>{body}</section>" for key, name, body in shown
+    )
+    # The policy forbids the page every request, so what it shows can only be inside it.
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        "<meta http-equiv='Content-Security-Policy' "
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f"<header><h1>{escape(title)}</h1><p>{_byline(provenance)}</p>"
+        f"<nav>{links}</nav></header><main>{bodies}</main>"
+        f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
+    )
+
+
+# Summary --------------------------------------------------------------------------------
+
+
+def summary(measurement: Measurement) -> str:
+    """Key numbers of the whole ribbon and what was found in the input."""
+    cards = "".join(
+        f"<div class='card'><h3>{escape(name)}</h3><p class='big'>{escape(value)}</p>"
+        f"<p>{escape(note)}</p></div>"
+        for name, value, note in _cards(measurement)
+    )
+    return (
+        f"<div class='box'><div class='cards'>{cards}</div>{_findings(measurement.findings)}</div>"
+        f"<p class='plain'>{DISCLAIMER}</p>"
+    )
+
+
+def _cards(measurement: Measurement) -> Iterator[tuple[str, str, str]]:
+    """(name, number, small print) of each key number."""
+
+    def text(measure: str, map: str = "") -> str:
+        for m in measurement.measures:
+            if (m.region, m.map, m.measure) == (RIBBON, map, measure):
+                return words.with_unit(m.value, m.unit)
+        return words.NOT_MEASURED
+
+    total = len(measurement.voxels)
+    known = int(np.isfinite(measurement.thickness).sum())
+    spread = f"5th to 95th percentile {text('thickness_p05')} to {text('thickness_p95')}"
+    yield "Median thickness", text("thickness_median"), spread if known else "no voxel measured"
+    sd = f"SD {text('thickness_sd')} over voxels" if known else "no voxel measured"
+    yield "Mean thickness", text("thickness_mean"), sd
+    yield "Ribbon volume", text("ribbon_volume"), f"mid-surface area {text('mid_surface_area')}"
+    yield "Voxels measured", words.count(known), (
+        f"of {words.count(total)}; {words.count(total - known)} without a value"
+    )
+    for name in list(measurement.values)[:4]:
+        n = int(np.isfinite(measurement.values[name]).sum())
+        yield (
+            f"Deep hypointensity, {name}",
+            text("deep_hypointensity", name),
+            f"1 − deep / superficial; {words.count(n)} voxels with a value",
+        )
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    warnings = [f for f in findings if f.warning]
+    notes = [f for f in findings if not f.warning]
+    head = {0: "No warnings", 1: "1 warning"}.get(len(warnings), f"{len(warnings)} warnings")
+    parts = [f"<h3 class='{'alert' if warnings else 'calm'}'>{head}</h3>"]
+    for kind, group in (("warning", warnings), ("note", notes)):
+        if group and kind == "note":
+            parts.append("<h3>Notes on the input</h3>")
+        if group:
+            items = "".join(f"<li>{escape(f.message)}{_place(f)}</li>" for f in group)
+            parts.append(f"<ul class='findings {kind}'>{items}</ul>")
+    return "".join(parts)
+
+
+def _place(finding: Finding) -> str:
+    if finding.ras is None:
+        return ""
+    at = ", ".join(
+        f"{pair[0 if mm >= 0 else 1]} {abs(mm):.1f}"
+        for mm, pair in zip(finding.ras, LETTERS, strict=True)
+    )
+    return f" <span class='place'>At {at} mm.</span>"
+
+
+# Pictures -------------------------------------------------------------------------------
+
+
+def slices(measurement: Measurement, labels: Image, maps: Mapping[str, Image]) -> str:
+    """One slice large, the others smaller, each with all its pictures."""
+    if not len(measurement.voxels):
+        return ""
+    view = view_of(measurement.grid, measurement.settings.plane)
+    parts = ribbon_slices(measurement, view)
+    window = window_around(parts)
+    key = max(parts, key=lambda part: len(part.where))
+    below = f"map {next(iter(maps))}" if maps else "the labels as shades of gray"
+    html = [
+        f"<p>{_convention(view)} Gray below the overlays: {escape(below)}. Positions are RAS "
+        "coordinates of the slice’s middle.</p>"
+    ]
+    for part in [key, *(p for p in parts if p is not key)]:
+        large = part is key
+        pictures = figures.SlicePictures(
+            measurement, labels, maps, part, window, LARGE if large else SMALL
+        )
+        area = len(part.where) * float(np.prod(view.spacing))
+        html.append(
+            f"<h3>{view.plane.capitalize()} slice {part.index + 1} of "
+            f"{view.grid.shape[view.axis]}, {view.position(part.index)}"
+            f"<span class='aside'>ribbon {words.with_unit(area, 'mm2')}</span></h3>"
+            f"<div class='pictures {'large' if large else 'small'}'>"
+            f"{''.join(_pictures(pictures, large))}</div>"
+        )
+    return "".join(html)
+
+
+def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
+    """The figures of a slice. Only those of the large one have legends: they hold for all."""
+    settings = pictures.measurement.settings
+    low, high = figures.thickness_range(pictures.measurement)
+    mine = pictures.measurement.thickness[pictures.part.where]
+    lost = int((~np.isfinite(mine)).sum())
+    unmeasured = figures.not_measured_legend() if lost else ""
+    scale = figures.colour_bar(VIRIDIS, low, high, "mm", "Thickness", clipped=True) + unmeasured
+    depth = figures.colour_bar(CIVIDIS, 0, 1, "", "0 pial, 1 white matter") + unmeasured
+    yield _figure(
+        "Labels and measured borders", pictures.labelled(), figures.label_legend(settings), large
+    )
+    if large and len(pictures.maps) > 1:
+        for name in pictures.maps:
+            yield _figure(name, pictures.map(name), figures.border_legend(), large)
+    yield _figure("Thickness", pictures.thickness(low, high), scale, large)
+    yield _figure(f"Depth, {settings.layer_depth}", pictures.depth(), depth, large)
+    yield _figure("Layers", pictures.layers(), figures.layer_legend(settings.layers), large)
+
+
+def _figure(title: str, picture: str, legend: str, large: bool) -> str:
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>{picture}{legend if large else ''}"
+        "</figure>"
+    )
+
+
+def _convention(view: View) -> str:
+    if view.plane == "sagittal":
+        return "The front of the head is on the left of each picture."
+    return (
+        "Radiological convention: the patient’s right side (R) is on the left of each picture."
+    )
+
+
+# Charts ---------------------------------------------------------------------------------
+
+
+def thickness(measurement: Measurement) -> str:
+    """The histogram and what it counts."""
+    chart = charts.thickness_histogram(measurement)
+    if not chart:
+        return "<p>No voxel has a thickness, so there is no histogram.</p>"
+    cut = int(measurement.near_cut.sum())
+    beside = (
+        f" {words.count(cut)} of {words.count(len(measurement.voxels))} voxels lie beside a cut "
+        "face, where the region ends sideways; thickness is less certain there."
+        if cut
+        else ""
+    )
+    return (
+        "<p>Distribution over gray-matter voxels. Thick places hold more voxels than thin ones "
+        f"and so count more.{beside}</p><div class='one'>{chart}</div>"
+    )
+
+
+def profiles(measurement: Measurement) -> str:
+    """Charts of every map; beyond a few regions one chart for each group of them."""
+    regions = list(measurement.regions)
+    html = []
+    for name in measurement.values:
+        drawn = [
+            charts.profile_chart(measurement, name, regions[i : i + CURVES])
+            for i in range(0, len(regions), CURVES)
+        ]
+        found = [f"<div class='one'>{chart}</div>" for chart in drawn if chart]
+        nothing = "<p>No voxel of the ribbon has a value in this map.</p>"
+        html.append(f"<h3>{escape(name)}</h3>" + ("".join(found) or nothing))
+    if not html:
+        return ""
+    s = measurement.settings
+    band = (
+        f"Bands are {100 * s.confidence:g} % bootstrap intervals of the mean. Whole columns about "
+        f"{words.with_unit(s.column_mm, 'mm')} wide are drawn ({words.count(s.bootstrap)} times), "
+        "because neighbouring voxels are not independent. "
+        if s.bootstrap
+        else "No confidence interval was asked for. "
+    )
+    return (
+        f"<p>Mean in {s.bins} equal bins of {s.layer_depth} depth. {band}"
+        "Dashed upright lines separate the layers.</p>" + "".join(html)
+    )
+
+
+# Tables ---------------------------------------------------------------------------------
+
+
+def measures(measurement: Measurement) -> str:
+    """All measures: a table for the geometry, one for each map, one for pairs of regions."""
+    regions = list(measurement.regions)
+    single = [m for m in measurement.measures if m.region in measurement.regions]
+    html = []
+    for name in ["", *measurement.values]:
+        own = [m for m in single if m.map == name]
+        caption = f"Map {name}" if name else "Geometry"
+        for i in range(0, len(regions), COLUMNS):
+            part = regions[i : i + COLUMNS]
+            if any(m.region in part for m in own):
+                html.append(_measure_table(measurement, caption, own, name, part))
+    others = [
+        m
+        for m in measurement.measures
+        if m.region not in measurement.regions or (m.map and m.map not in measurement.values)
+    ]
+    if others:
+        rows = (
+            [escape(m.region), escape(m.map) or "–", _measure_name(m.measure),
+             _value(m.value, m.unit), escape(words.unit_name(m.unit))]
+            for m in others
+        )  # fmt: skip
+        heads = ["Regions", "Map", "Measure", "Value", "Unit"]
+        html.append(_table(heads, rows, "Comparisons", numbers=(3,)))
+    return "".join(html)
+
+
+def _measure_table(
+    measurement: Measurement,
+    caption: str,
+    own: Sequence[Measure],
+    map_name: str,
+    regions: Sequence[str],
+) -> str:
+    values = {(m.region, m.measure): m for m in own}
+    listed = {m.measure: m.unit for m in own}  # in order of first appearance
+    have = measurement.values[map_name] if map_name else measurement.thickness
+    counts = []
+    for region in regions:
+        inside = measurement.regions[region]
+        n = int(np.isfinite(have[inside]).sum())
+        counts.append(f"{words.count(n)} of {words.count(int(inside.sum()))}")
+    rows = [["Voxels with a value", *counts, ""]]
+    for name, unit in listed.items():
+        cells = [
+            _value(values[region, name].value, unit) if (region, name) in values else "–"
+            for region in regions
+        ]
+        rows.append([_measure_name(name), *cells, escape(words.unit_name(unit))])
+    heads = ["Measure", *regions, "Unit"]
+    return _table(heads, rows, caption, numbers=range(1, len(regions) + 1))
+
+
+def _measure_name(measure: str) -> str:
+    term = words.term(measure)
+    tip = escape(f"{measure}: {term.meaning}" if term.meaning else measure, quote=True)
+    return f"<abbr title='{tip}'>{escape(term.name)}</abbr>"
+
+
+def _value(value: float, unit: str = "") -> str:
+    text = escape(words.number(value, unit))
+    return text if math.isfinite(value) else f"<span class='missing'>{text}</span>"
+
+
+def profile_tables(measurement: Measurement) -> str:
+    """One table for each profile, grouped by region and map."""
+    return "".join(
+        _profile_table(region, name, list(bins), measurement)
+        for (region, name), bins in groupby(measurement.profiles, lambda p: (p.region, p.map))
+    )
+
+
+def _profile_table(
+    region: str, name: str, bins: Sequence[ProfileBin], measurement: Measurement
+) -> str:
+    level = f"{100 * measurement.settings.confidence:g} %"
+    unit = words.unit_name(measurement.units.get(name, ""))
+    heads = ["Bin", "Depth", "n", "Mean", f"{level} interval of the mean", "Median", "SD",
+             "Quartiles"]  # fmt: skip
+    scale = max((abs(p.mean) for p in bins if math.isfinite(p.mean)), default=0.0)
+    plain = 1e-3 <= scale < 1e7
+    decimals = words.significant(scale) if plain else 0
+
+    def text(value: float) -> str:
+        """All numbers of a profile have the same decimals, so that they line up."""
+        if not math.isfinite(value) or not plain:
+            return _value(value)
+        shown = f"{value + 0.0:,.{decimals}f}".replace(",", words.NARROW_SPACE)
+        return words.minus(shown)
+
+    def pair(low: float, high: float) -> str:
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return _value(math.nan)
+        return f"{text(low)} to {text(high)}"
+
+    rows = (
+        [str(p.bin), f"{p.depth_from:.2f} to {p.depth_to:.2f}", words.count(p.n), text(p.mean),
+         pair(p.ci_low, p.ci_high), text(p.median), text(p.sd), pair(p.q25, p.q75)]
+        for p in bins
+    )  # fmt: skip
+    caption = f"{name} in {region}" + (f" ({unit})" if unit else "")
+    table = _table(heads, rows, "", numbers=range(8))
+    return f"<details open><summary>{escape(caption)}</summary>{table}</details>"
+
+
+def _table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numbers: Iterable[int] = ()
+) -> str:
+    """A table; heads and caption are text, cells are HTML."""
+    right = set(numbers)
+
+    def cell(tag: str, column: int, html: str) -> str:
+        kind = " class='number'" if column in right else ""
+        return f"<{tag}{kind}>{html}</{tag}>"
+
+    head = "".join(cell("th", i, escape(h)) for i, h in enumerate(heads))
+    body = "".join(
+        f"<tr>{''.join(cell('td', i, c) for i, c in enumerate(row))}</tr>" for row in rows
+    )
+    named = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f"<div class='wide'><table>{named}<thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+# Method ---------------------------------------------------------------------------------
+
+
+def method(measurement: Measurement, provenance: Mapping[str, Any]) -> str:
+    """Settings, grid, input files, versions and time."""
+    left = _pairs("Settings", _settings(measurement))
+    seconds = provenance.get("seconds") or measurement.seconds
+    times = ((step, f"{float(value):.2f} s") for step, value in seconds.items())
+    versions = (
+        (name, str(value)) for name, value in provenance.get("versions", {}).items() if value
+    )
+    right = _pairs("Label grid", _grid(measurement)) + _pairs("Time per step", times)
+    right += _pairs("Versions", versions) + _pairs("Also recorded", _other(provenance))
+    inputs = [
+        [escape(str(i.get("role", ""))), f"<span class='file'>{escape(str(i.get('path', '')))}"
+         "</span>", _bytes(i.get("bytes")), f"<code>{escape(str(i.get('sha256', '')))}</code>"]
+        for i in provenance.get("inputs", ())
+    ]  # fmt: skip
+    files = _table(["Used as", "File", "Bytes", "SHA-256"], inputs, "Input files", (2,))
+    command = provenance.get("command", ())
+    line = command if isinstance(command, str) else " ".join(str(word) for word in command)
+    called = f"<h3>Command</h3><pre>{escape(line)}</pre>" if line else ""
+    return (
+        f"<div class='two'><div>{left}</div><div>{right}</div></div>"
+        f"{files if inputs else ''}{called}"
+    )
+
+
+def _settings(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    for name, value in asdict(measurement.settings).items():
+        if isinstance(value, (tuple, list)):
+            value = ", ".join(str(v) for v in value) or "none"
+        elif name == "plane" and value == "none":
+            value = "none, in 3D"
+        yield SETTINGS.get(name, name), str(value).replace("_", " ")
+
+
+def _grid(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    shape, spacing = measurement.grid.shape, measurement.grid.spacing
+    yield "Voxels (i × j × k)", " × ".join(str(n) for n in shape[::-1])
+    yield "Voxel size (mm)", " × ".join(f"{s:.4g}" for s in spacing[::-1])
+    yield "Gray-matter voxels", words.count(len(measurement.voxels))
+
+
+def _other(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Plain values of the provenance that have no place of their own."""
+    known = {"command", "started", "inputs", "versions", "seconds", "settings", "findings",
+             "outside_the_ribbon"}  # fmt: skip
+    for name, value in provenance.items():
+        if name not in known and isinstance(value, (str, int, float)):
+            yield name.replace("_", " "), str(value)
+
+
+def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs)
+    return f"<div class='pairs'><h3>{title}</h3><dl>{items}</dl></div>" if items else ""
+
+
+def _bytes(value: Any) -> str:
+    return words.count(value) if isinstance(value, int) else "–"
+
+
+def _byline(provenance: Mapping[str, Any]) -> str:
+    version = (provenance.get("versions") or {}).get("ALSMotorCortex")
+    parts = [f"ALSMotorCortex {version}" if version else "ALSMotorCortex"]
+    if started := provenance.get("started"):
+        parts.append(f"measured {str(started).replace('T', ' ').replace('+00:00', ' UTC')}")
+    return escape(" · ".join(parts))
+
+
+def glossary(measurement: Measurement) -> str:
+    """Every measure on the page with its formula and its name in ``measures.tsv``."""
+    items = "".join(
+        f"<dt>{escape(words.term(name).name)}</dt><dd>{escape(words.term(name).meaning)} "
+        f"<code>{escape(name)}</code></dd>"
+        for name in dict.fromkeys(m.measure for m in measurement.measures)
+    )
+    return f"<dl class='glossary'>{items}</dl>" if items else ""
