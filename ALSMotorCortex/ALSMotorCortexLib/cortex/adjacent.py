@@ -45,9 +45,7 @@ def adjacent_voxels(ribbon: Ribbon) -> dict[str, NDArray[np.int64]]:
     return found
 
 
-def adjacent_medians(
-    ribbon: Ribbon, maps: Mapping[str, Image]
-) -> dict[str, dict[str, float]]:
+def adjacent_medians(ribbon: Ribbon, maps: Mapping[str, Image]) -> dict[str, dict[str, float]]:
     """For each map the median over adjacent ``white_matter`` and ``csf``, where it has any."""
     medians: dict[str, dict[str, float]] = {name: {} for name in maps}
     if not maps:

@@ -5,48 +5,70 @@ labels with Gaussians of growing width. For a flat border, the blurred label G a
 the normal distribution function of d / sigma, so d = sigma * Phi^-1(G). A curved border shows
 at d + sigma^2 / 2 * (sum of curvatures) + O(sigma^4): three widths that double in variance
 cancel the two leading terms (Richardson extrapolation). Wide kernels average the staircase
-away, narrow ones follow strong curvature, so each place uses the widest kernel that its own
-curvature and its own labels allow.
+away, narrow ones follow strong curvature and fine structure, so each place uses the widest
+kernel within which there is nothing but this one, gently curved border.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtri
 
-VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Variances of the Gaussians, in squared voxels of the finest measured axis."""
+VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
+thick slices only: there a kernel averages over a line of the border and not over a patch."""
 
 RICHARDSON = (8 / 3, -2.0, 1 / 3)
 """Weights on three variances v, 2 v, 4 v that cancel errors of order v and v^2."""
 
-WIDTH_PER_CURVATURE = 0.8
-"""Kernel width in voxels allowed at a sum of curvatures c (1/voxel): this times c^-3/4.
-
-The error left after extrapolation grows with width and curvature as sigma^4 c^3 (so does the
-next order, in these ranges); the factor was chosen on spheres and cylinders of 4 to 24 voxels
-radius, see Testing/Benchmark.
-"""
+LONE_BORDER = 0.13
+"""How far the gradient of the distance may be from one, at the widest of three kernels, for the
+border to be taken as alone and gently curved. Chosen on the shapes of Testing/Benchmark: less
+lets in more staircase, more lets in bias where the cortex folds tightly."""
 
 CURVATURE_LEVEL = 3
-"""Which of the variances the curvature is judged at."""
+"""Which of the variances the curvature is taken at."""
+
+MAX_CURVATURE = 0.5
+"""Sum of curvatures, in 1/voxel, beyond which a number is staircase and not shape."""
 
 TOLERANCE = 0.35
 """How far, in voxels, a border may contradict a voxel's label before a narrower kernel is
 taken. A voxel's label speaks for its centre, the border passes within half a voxel."""
 
+THICK = 2.0
+"""Spacing, in voxels of the finest axis, from which on an axis is that of thick slices."""
+
 CLEARANCE = 0.02
 """Distance in voxels that a border keeps from every voxel centre."""
 
 
-def border_distance(
+@dataclass(frozen=True)
+class Border:
+    """A border between voxels.
+
+    Attributes:
+        distance: (k, j, i) float32 signed distance in mm, positive inside; NaN beyond about
+            three voxels from the border.
+        curvature: (k, j, i) float32 divergence of the distance's gradient in 1/mm (the sum of
+            the principal curvatures; positive where the inside widens away from the border);
+            NaN likewise.
+    """
+
+    distance: NDArray[np.float32]
+    curvature: NDArray[np.float32]
+
+
+def find_border(
     inside: NDArray[np.float32],
     spacing: tuple[float, float, float],
     axes: tuple[int, ...] = (0, 1, 2),
-) -> NDArray[np.float32]:
-    """Signed distance to the border of a label, near that border.
+) -> Border:
+    """Where the border of a label runs between voxels.
 
     Args:
         inside: (k, j, i) 1 inside, 0 outside, 0.5 where the border runs through the voxel.
@@ -54,62 +76,114 @@ def border_distance(
         axes: axes to work along; others are separate slices.
 
     Returns:
-        (k, j, i) float32 mm, positive inside, NaN beyond about three voxels from the
-        border. Its sign agrees with every voxel that is 0 or 1: the border never
-        jumps over a voxel centre, so it stays within a voxel of the staircase and a
-        one-voxel sulcus stays open.
+        The border. The distance's sign agrees with every voxel that is 0 or 1: the border never
+        jumps over a voxel centre, so it stays within a voxel of the staircase and a one-voxel
+        sulcus stays open.
     """
-    unit = min(spacing[a] for a in axes)
-    blurred = _blur(inside, spacing, axes, unit)
+    scale = _Scale(spacing, axes)
+    variances = VARIANCES if scale.is_thick else VARIANCES[:-1]
+    blurred = _blur(inside, scale, variances)
     near = np.flatnonzero((blurred[1] > 1e-4) & (blurred[1] < 1 - 1e-4))
     label = inside.reshape(-1)[near]
     distances = [
         np.sqrt(v) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
-        for v, g in zip(VARIANCES, blurred, strict=True)
+        for v, g in zip(variances, blurred, strict=True)
     ]
     estimates = [
         sum(w * d for w, d in zip(RICHARDSON, distances[i : i + 3], strict=True))
-        for i in range(len(VARIANCES) - 2)
+        for i in range(len(variances) - 2)
     ]
-    level = _allowed_by_curvature(distances, len(estimates))
+    level = _lone_level(blurred, distances, variances, near, scale)
     level = _allowed_by_labels(level, estimates, label, near, inside.shape, axes)
-    level = _smoothed(level, near, inside.shape, spacing, axes, unit)
-    distance = _interpolate(estimates, level)
+    distance = _interpolate(estimates, _smoothed(level, near, inside.shape, scale))
     distance = np.where(label == 1, np.maximum(distance, CLEARANCE), distance)
     distance = np.where(label == 0, np.minimum(distance, -CLEARANCE), distance)
-    result = np.full(inside.shape, np.nan, np.float32)
-    result.reshape(-1)[near] = distance * unit
-    return result
+    curvature = _curvature(distances)
+    unit = scale.unit
+    return Border(
+        _painted(distance * unit, near, inside.shape),
+        _painted(curvature / unit, near, inside.shape),
+    )
+
+
+def _painted(
+    values: NDArray[np.float64], voxels: NDArray[np.int64], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    array = np.full(shape, np.nan, np.float32)
+    array.reshape(-1)[voxels] = values
+    return array
+
+
+class _Scale:
+    """Lengths in voxels of the finest measured axis."""
+
+    def __init__(self, spacing: tuple[float, float, float], axes: tuple[int, ...]) -> None:
+        self.axes = axes
+        self.unit = min(spacing[a] for a in axes)
+        self.steps = [s / self.unit for s in spacing]
+        self.is_thick = sum(self.steps[a] < THICK for a in axes) < 3
+
+    def sigmas(self, width: float) -> list[float]:
+        """Widths along (k, j, i) in voxels of each axis."""
+        return [width / s if a in self.axes else 0.0 for a, s in enumerate(self.steps)]
 
 
 def _blur(
-    inside: NDArray[np.float32],
-    spacing: tuple[float, float, float],
-    axes: tuple[int, ...],
-    unit: float,
+    inside: NDArray[np.float32], scale: _Scale, variances: tuple[float, ...]
 ) -> list[NDArray[np.float32]]:
     """The label blurred to each of the variances, each from the one before."""
     blurred, previous, done = [], inside, 0.0
-    for variance in VARIANCES:
-        sigma = _sigmas(np.sqrt(variance - done), spacing, axes, unit)
+    for variance in variances:
+        sigma = scale.sigmas(np.sqrt(variance - done))
         previous = ndimage.gaussian_filter(previous, sigma, truncate=3.5, mode="nearest")
         blurred.append(previous)
         done = variance
     return blurred
 
 
-def _sigmas(
-    voxels: float, spacing: tuple[float, float, float], axes: tuple[int, ...], unit: float
-) -> list[float]:
-    return [voxels * unit / s if a in axes else 0.0 for a, s in enumerate(spacing)]
-
-
-def _allowed_by_curvature(distances: list[NDArray], levels: int) -> NDArray[np.float64]:
-    """The widest level (fractional) that each place's curvature allows."""
+def _curvature(distances: list[NDArray]) -> NDArray[np.float64]:
+    """Sum of curvatures in 1/voxel, from how far the border moves as the kernel widens."""
     i = CURVATURE_LEVEL
-    curvature = np.abs(2 * (distances[i] - distances[i + 1]) / VARIANCES[i])
-    sigma = WIDTH_PER_CURVATURE * np.maximum(curvature, 1e-3) ** -0.75
-    return np.clip(np.log2(sigma**2 / VARIANCES[0]), 0, levels - 1)
+    curvature = 2 * (distances[i + 1] - distances[i]) / VARIANCES[i]
+    return np.clip(curvature, -MAX_CURVATURE, MAX_CURVATURE)
+
+
+def _lone_level(
+    blurred: list[NDArray[np.float32]],
+    distances: list[NDArray],
+    variances: tuple[float, ...],
+    near: NDArray[np.int64],
+    scale: _Scale,
+) -> NDArray[np.float64]:
+    """(n,) the widest level whose kernels meet nothing but this border.
+
+    Near a lone flat border the distance has a gradient of length one. Curvature changes that,
+    and so does a second border in the kernel's reach, such as the other side of a sulcus.
+    """
+    top = len(variances) - 3
+    level = np.full(len(near), float(top))
+    for i in range(top, 0, -1):
+        sigma = np.sqrt(variances[i + 2])
+        density = np.exp(-0.5 * (distances[i + 2] / sigma) ** 2) / np.sqrt(2 * np.pi)
+        length = sigma * _gradient(blurred[i + 2], near, scale) / density
+        level = np.where(np.abs(length - 1) > LONE_BORDER, np.minimum(level, i - 1), level)
+    return level
+
+
+def _gradient(
+    array: NDArray[np.float32], voxels: NDArray[np.int64], scale: _Scale
+) -> NDArray[np.float64]:
+    """(n,) length of an array's gradient at some voxels, per voxel of the finest axis."""
+    flat = array.reshape(-1)
+    kji = np.unravel_index(voxels, array.shape)
+    squared = np.zeros(len(voxels))
+    for axis in scale.axes:
+        stride = array.strides[axis] // array.itemsize
+        up = kji[axis] < array.shape[axis] - 1
+        down = kji[axis] > 0
+        steps = np.maximum(up.astype(int) + down, 1) * scale.steps[axis]
+        squared += ((flat[voxels + stride * up] - flat[voxels - stride * down]) / steps) ** 2
+    return np.sqrt(squared)
 
 
 def _allowed_by_labels(
@@ -134,21 +208,15 @@ def _allowed_by_labels(
 
 
 def _smoothed(
-    level: NDArray[np.float64],
-    near: NDArray[np.int64],
-    shape: tuple[int, ...],
-    spacing: tuple[float, float, float],
-    axes: tuple[int, ...],
-    unit: float,
+    level: NDArray[np.float64], near: NDArray[np.int64], shape: tuple[int, ...], scale: _Scale
 ) -> NDArray[np.float64]:
     """The level averaged along the border, so that the border has no steps."""
-    sigma = _sigmas(2.0, spacing, axes, unit)
     total = np.zeros(shape, np.float32)
     count = np.zeros(shape, np.float32)
     total.reshape(-1)[near] = level
     count.reshape(-1)[near] = 1
-    total = ndimage.gaussian_filter(total, sigma, truncate=3)
-    count = ndimage.gaussian_filter(count, sigma, truncate=3)
+    total = ndimage.gaussian_filter(total, scale.sigmas(2.0), truncate=3)
+    count = ndimage.gaussian_filter(count, scale.sigmas(2.0), truncate=3)
     return (total.reshape(-1)[near] / np.maximum(count.reshape(-1)[near], 1e-6)).astype(float)
 
 

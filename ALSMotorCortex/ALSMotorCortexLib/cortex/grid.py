@@ -59,9 +59,7 @@ class Grid:
             )
 
     @classmethod
-    def from_spacing(
-        cls, shape: tuple[int, int, int], spacing: tuple[float, float, float]
-    ) -> Grid:
+    def from_spacing(cls, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:
         """A grid with RAS-aligned axes and its first voxel at the origin.
 
         Args:

@@ -66,9 +66,7 @@ class Voxels:
     layer_count: int
 
 
-def geometry_measures(
-    voxels: Voxels, regions: Mapping[str, NDArray[np.bool_]]
-) -> list[Measure]:
+def geometry_measures(voxels: Voxels, regions: Mapping[str, NDArray[np.bool_]]) -> list[Measure]:
     """Thickness, volume and area of every region."""
     rows = []
     for region, inside in regions.items():

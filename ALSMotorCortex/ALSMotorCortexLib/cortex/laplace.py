@@ -10,17 +10,18 @@ carry no flux.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import cg
 
-from .border import border_distance
-from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, spread
+from .border import Border, find_border
+from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity, spread
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
 """The two borders and the potential on them."""
@@ -35,8 +36,9 @@ class Domain:
     """Voxels of the ribbon and of its rim, as flat lists.
 
     The first ``inside`` entries of the lists are the voxels within both borders, in ascending
-    order. After them comes the rim: voxels just beyond a border, which hold the potential's
-    continuation so that it can be interpolated up to the border.
+    order. After them come white and pial voxels that touch those by a face, edge or corner, and
+    last the cut voxels that touch any of these by a face. They hold the potential's
+    continuation, so that it can be interpolated up to its borders.
 
     Attributes:
         shape: of the box.
@@ -44,10 +46,12 @@ class Domain:
         axes: measured axes.
         voxels: (n,) int64 flat indices into the box.
         inside: how many of them lie within the ribbon.
+        bordered: how many come before the cut voxels.
         lookup: (k * j * i,) int32, place of each box voxel in ``voxels``, -1 where none.
         distances: signed distance in mm to the white and to the pial border at each of
             ``voxels``, two (n,) arrays, positive on the gray-matter side, NaN away from it.
-        beyond: (n,) uint8, ``GRAY`` inside, else the tissue of the rim voxel.
+        curvatures: likewise the divergence of the distance's gradient, in 1/mm.
+        beyond: (n,) uint8, ``GRAY`` inside, else ``WHITE``, ``PIAL`` or ``CUT``.
         labelled: (inside,) bool, whether the label map calls the voxel gray matter.
     """
 
@@ -56,24 +60,28 @@ class Domain:
     axes: tuple[int, ...]
     voxels: NDArray[np.int64]
     inside: int
+    bordered: int
     lookup: NDArray[np.int32]
     distances: dict[int, NDArray[np.float32]]
+    curvatures: dict[int, NDArray[np.float32]]
     beyond: NDArray[np.uint8]
     labelled: NDArray[np.bool_]
 
     def neighbour(self, axis: int, side: int) -> NDArray[np.int32]:
-        """(inside,) place in ``voxels`` of each inside voxel's neighbour, -1 for none."""
+        """(inside,) place in ``voxels`` of each inside voxel's neighbour."""
         offset = [0, 0, 0]
         offset[axis] = side
         return self.neighbours_of(self.voxels[: self.inside], offset)
 
     def neighbours_of(self, voxels: NDArray[np.int64], offset: list[int]) -> NDArray[np.int32]:
-        """Place in ``voxels`` of the voxels at ``offset`` (k, j, i) from others, -1 for none.
-
-        The box keeps an empty layer around the domain, so no index leaves it.
+        """Place in ``voxels`` of the voxels at ``offset`` (k, j, i) from some of ``voxels``,
+        -1 for none.
         """
         _, nj, ni = self.shape
-        return self.lookup[voxels + (offset[0] * nj + offset[1]) * ni + offset[2]]
+        place = voxels + (offset[0] * nj + offset[1]) * ni + offset[2]
+        # The box keeps an empty layer, so only voxels in that layer can look past its end, where
+        # nothing is listed but other cut voxels.
+        return self.lookup.take(place, mode="clip")
 
     def box_voxels(self) -> NDArray[np.int64]:
         """(inside,) flat indices of the inside voxels into the ribbon's box, which lacks the
@@ -84,7 +92,7 @@ class Domain:
         """(inside,) whether a voxel has a cut face."""
         cut = np.zeros(self.inside, bool)
         for axis, side in product(self.axes, (-1, 1)):
-            cut |= self.neighbour(axis, side) < 0
+            cut |= self.beyond[self.neighbour(axis, side)] == CUT
         return cut
 
 
@@ -92,41 +100,62 @@ def make_domain(ribbon: Ribbon) -> Domain:
     """Find the sub-voxel borders and list the voxels between and just beyond them."""
     spacing = ribbon.grid.spacing
     filled = spread(ribbon.tissue, max(ribbon.tissue.shape), onto=CUT)
-    distances = {}
-    for code, _ in BORDERS:
+
+    halfway = None
+    if ribbon.line is not None:
+        # Beyond a cut side the lines go on as a layer of voxels around the gray matter.
+        layer = ndimage.binary_dilation(filled == GRAY, connectivity(ribbon.axes))
+        halfway = (layer & (filled != GRAY)) | ribbon.line
+
+    def border(code: int) -> Border:
         inside = (filled != code).astype(np.float32)
-        if ribbon.line is not None:
-            inside[ribbon.line & (ribbon.tissue == code)] = 0.5
-        distances[code] = border_distance(inside, spacing, ribbon.axes)
+        if halfway is not None:
+            inside[halfway & (filled == code)] = 0.5
+        return find_border(inside, spacing, ribbon.axes)
+
+    codes = [code for code, _ in BORDERS]
+    with ThreadPoolExecutor(len(codes)) as pool:
+        borders = dict(zip(codes, pool.map(border, codes), strict=True))
     tissue = ribbon.tissue
     if ribbon.line is not None:
-        between = ribbon.line & (distances[WHITE] > 0) & (distances[PIAL] > 0)
+        between = ribbon.line.copy()
+        for found in borders.values():
+            # Far from a border there is no distance; a line voxel there is beyond the other.
+            between &= ~(found.distance <= 0)
         tissue = np.where(between, np.uint8(GRAY), tissue)
-    return _listed_domain(ribbon, tissue, distances)
+    return _listed_domain(ribbon, tissue, borders)
 
 
-def _listed_domain(
-    ribbon: Ribbon, tissue: NDArray[np.uint8], distances: dict[int, NDArray[np.float32]]
-) -> Domain:
+def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int, Border]) -> Domain:
     """The domain's flat lists. The box gets an empty layer so that neighbours exist."""
     padded = np.pad(tissue, 1)
     flat = padded.reshape(-1)
     shape = padded.shape
     gray = np.flatnonzero(flat == GRAY)
+    around = neighbourhood(ribbon.axes)
+    rim = _touching(gray, flat, shape, around, (WHITE, PIAL))
+    known = np.concatenate([gray, rim])
+    by_face = [offset for offset in around if np.count_nonzero(offset) == 1]
+    voxels = np.concatenate([known, _touching(known, flat, shape, by_face, (CUT,))])
     lookup = np.full(flat.size, -1, np.int32)
-    lookup[gray] = np.arange(len(gray), dtype=np.int32)
-    rim = _rim_voxels(flat, gray, shape, ribbon.axes)
-    lookup[rim] = np.arange(len(gray), len(gray) + len(rim), dtype=np.int32)
-    voxels = np.concatenate([gray, rim])
+    lookup[voxels] = np.arange(len(voxels), dtype=np.int32)
     in_box = _unpadded(voxels, shape)
+    near_border = flat[voxels] != CUT
+
+    def listed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        taken = values.reshape(-1).take(in_box, mode="clip")
+        return np.where(near_border, taken, np.float32(np.nan))
+
     return Domain(
         shape=(shape[0], shape[1], shape[2]),
         spacing=ribbon.grid.spacing,
         axes=ribbon.axes,
         voxels=voxels,
         inside=len(gray),
+        bordered=len(known),
         lookup=lookup,
-        distances={code: d.reshape(-1)[in_box] for code, d in distances.items()},
+        distances={code: listed(found.distance) for code, found in borders.items()},
+        curvatures={code: listed(found.curvature) for code, found in borders.items()},
         beyond=flat[voxels],
         labelled=ribbon.tissue.reshape(-1)[in_box[: len(gray)]] == GRAY,
     )
@@ -138,15 +167,19 @@ def _unpadded(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.i
     return ((k - 1) * (shape[1] - 2) + (j - 1)) * (shape[2] - 2) + (i - 1)
 
 
-def _rim_voxels(
-    flat: NDArray[np.uint8], gray: NDArray[np.int64], shape: tuple[int, ...], axes: tuple[int, ...]
+def _touching(
+    voxels: NDArray[np.int64],
+    flat: NDArray[np.uint8],
+    shape: tuple[int, ...],
+    offsets: list[list[int]],
+    codes: tuple[int, ...],
 ) -> NDArray[np.int64]:
-    """White and pial voxels that touch gray matter by a face, edge or corner."""
+    """Flat indices of the voxels with some codes at some offsets from others."""
     reached = np.zeros(flat.size, bool)
-    for offset in neighbourhood(axes):
-        reached[gray + (offset[0] * shape[1] + offset[1]) * shape[2] + offset[2]] = True
-    reached &= (flat == WHITE) | (flat == PIAL)
-    return np.flatnonzero(reached)
+    for k, j, i in offsets:
+        reached[voxels + (k * shape[1] + j) * shape[2] + i] = True
+    found = np.flatnonzero(reached)
+    return found[np.isin(flat[found], codes)]
 
 
 def neighbourhood(axes: tuple[int, ...]) -> list[list[int]]:
@@ -213,9 +246,7 @@ def _assemble(
     reaches = {code: np.zeros(n, bool) for code, _ in BORDERS}
     columns, weights = [], []
     # Columns ascend within a row when neighbours come in the order of their offsets.
-    for axis, side in sorted(
-        product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0])
-    ):
+    for axis, side in sorted(product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0])):
         weight = 1 / domain.spacing[axis] ** 2
         neighbour = domain.neighbour(axis, side)
         within = (neighbour >= 0) & (neighbour < n)

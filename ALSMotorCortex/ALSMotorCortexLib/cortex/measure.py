@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adjacent import adjacent_medians
+from .depth import equidistant_depth, equivolume_depth
 from .errors import InputError
 from .grid import Grid, Image
 from .indices import (
@@ -76,7 +77,8 @@ def measure(
 
     box_voxels = domain.box_voxels()[domain.labelled]
     voxels = ribbon.grid_indices(box_voxels)
-    findings = [*ribbon.findings, *_geometry_findings(lines)]
+    equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
+    findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
     inside = {RIBBON: np.ones(len(voxels), bool)}
     inside |= _region_masks(regions, labels.grid, voxels)
     inside |= _hemispheres(labels.grid, voxels, regions)
@@ -86,15 +88,13 @@ def measure(
     findings += _contrast_findings(neighbours)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
-    depth = lines.depth_equivolume
-    if settings.layer_depth == "equidistant":
-        depth = lines.depth_equidistant
+    depth = equidistant if settings.layer_depth == "equidistant" else equivolume
     layers = layer_map(depth, settings.layers)
     columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
     profiles = laminar_profiles(depth, columns, values, inside, settings)
     shape = Voxels(
         thickness=lines.thickness,
-        depth_equidistant=lines.depth_equidistant,
+        depth_equidistant=equidistant,
         layers=layers,
         voxel_volume=labels.grid.voxel_volume,
         layer_count=settings.layers,
@@ -108,8 +108,8 @@ def measure(
         settings=settings,
         voxels=voxels,
         thickness=lines.thickness,
-        depth_equidistant=lines.depth_equidistant,
-        depth_equivolume=lines.depth_equivolume,
+        depth_equidistant=equidistant,
+        depth_equivolume=equivolume,
         layers=layers,
         columns=columns,
         normals=lines.normals,
@@ -264,7 +264,7 @@ def _reference_value(
     return float(np.median(inside)) if len(inside) else np.nan
 
 
-def _geometry_findings(lines: Streamlines) -> list[Finding]:
+def _geometry_findings(lines: Streamlines, bend: NDArray[np.float32]) -> list[Finding]:
     findings = []
     known = np.isfinite(lines.thickness)
     lost = int(np.count_nonzero(~known))
@@ -283,8 +283,7 @@ def _geometry_findings(lines: Streamlines) -> list[Finding]:
                 warning=lost > 0.02 * len(known),
             )
         )
-    bend = float(np.mean((lines.depth_equivolume - lines.depth_equidistant)[known]))
-    if bend < SWAP_BEND:
+    if np.mean(bend[known]) < SWAP_BEND:
         findings.append(
             Finding(
                 "curved_around_csf",

@@ -25,7 +25,7 @@ from scipy import sparse
 from .laplace import BORDERS, Domain, neighbourhood
 from .ribbon import PIAL, WHITE
 
-STEP = 1.5
+STEP = 2.0
 """Length of a step in voxels of the finest axis."""
 
 MAX_STEPS = 120
@@ -33,6 +33,9 @@ MAX_STEPS = 120
 
 STALLED = 0.02
 """Share of the expected rise in potential below which a field line has stalled."""
+
+COMPLETED_VOXELS = 3
+"""How many voxels far lost lines are completed from their neighbours."""
 
 CHUNK = 120_000
 """Voxels followed together: few enough to stay in cache and in memory."""
@@ -65,16 +68,6 @@ class Streamlines:
     def thickness(self) -> NDArray[np.float32]:
         """(n,) mm."""
         return self.to_white + self.to_pial
-
-    @property
-    def depth_equidistant(self) -> NDArray[np.float32]:
-        """(n,) share of the line between the pial surface and the voxel."""
-        return self.to_pial / self.thickness
-
-    @property
-    def depth_equivolume(self) -> NDArray[np.float32]:
-        """(n,) share of the tube's volume between the pial surface and the voxel."""
-        return self.volume_to_pial / (self.volume_to_white + self.volume_to_pial)
 
 
 def follow_streamlines(
@@ -111,9 +104,10 @@ def follow_streamlines(
         for code, results in parts.items()
     }
     gradient = field[starts, 1:]
-    length = np.linalg.norm(gradient, axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        normals = -gradient / length
+        normals = -gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+    for code, sense in ((WHITE, 1), (PIAL, -1)):
+        _complete(joined[code], sense * normals, domain, starts)
     return Streamlines(
         to_white=joined[WHITE][0],
         to_pial=joined[PIAL][0],
@@ -124,71 +118,173 @@ def follow_streamlines(
     )
 
 
+def _complete(
+    measured: list[NDArray[np.float32]],
+    towards: NDArray[np.float32],
+    domain: Domain,
+    starts: NDArray[np.int64],
+) -> None:
+    """Give lost lines what the lines of neighbouring voxels say, in place.
+
+    A line that runs into the edge of a cut face stalls there. Its voxel takes the mean length of
+    its neighbours' lines, each corrected by how much closer to the border that neighbour lies;
+    the tube's volume is corrected in proportion.
+
+    Args:
+        measured: length, volume and end of each voxel's line to one border.
+        towards: (n, 3) unit vectors (k, j, i) towards that border.
+        domain: voxels and borders.
+        starts: (n,) places of the voxels in ``domain.voxels``.
+    """
+    length, volume, ends = measured
+    place_of = np.full(len(domain.voxels), -1, np.int64)
+    place_of[starts] = np.arange(len(starts))
+    for _ in range(COMPLETED_VOXELS):
+        lost = np.flatnonzero(~np.isfinite(length) & np.isfinite(towards).all(axis=1))
+        if not len(lost):
+            return
+        count = np.zeros(len(lost))
+        sums = np.zeros((len(lost), 5))
+        for offset in neighbourhood(domain.axes):
+            listed = domain.neighbours_of(domain.voxels[starts[lost]], offset)
+            other = np.where(listed >= 0, place_of[listed], -1)
+            row = np.flatnonzero((other >= 0) & np.isfinite(length[other]))
+            other = other[row]
+            ahead = towards[lost[row]] @ (np.array(offset) * domain.spacing)
+            own = np.maximum(length[other] + ahead, 0)
+            relative = np.where(length[other] > 0, own / np.maximum(length[other], 1e-6), 1)
+            count[row] += 1
+            sums[row, 0] += own
+            sums[row, 1] += volume[other] * relative
+            sums[row, 2:] += ends[other]
+        found = count > 0
+        if not found.any():
+            return
+        mean = sums[found] / count[found, None]
+        length[lost[found]], volume[lost[found]] = mean[:, 0], mean[:, 1]
+        ends[lost[found]] = mean[:, 2:]
+
+
 def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 4) potential and its gradient (1/mm) at the domain's voxels and its rim."""
+    """(n, 4) potential and its gradient (1/mm) at the domain's voxels and all around them.
+
+    Past the white and pial borders the potential goes on in proportion to the distance from the
+    border, and the gradient stays as it is. Past cut faces both are mirrored, so that nothing
+    flows through.
+    """
+    n, m = domain.inside, domain.bordered
+    rim = _Rim(domain, np.isfinite(potential))
     field = np.zeros((len(domain.voxels), 4), np.float32)
-    n = domain.inside
-    rim = _RimWeights(domain, np.isfinite(potential))
     field[:n, 0] = potential
-    field[n:, 0] = rim.continued(potential)
+    field[n:m, 0] = rim.potential(potential)
     for axis in domain.axes:
-        value = field[:, 0]
-        before, after = (domain.neighbour(axis, side) for side in (-1, 1))
-        # Beyond a cut face the potential is mirrored: no flux.
-        low = np.where(before >= 0, value[before], potential)
-        high = np.where(after >= 0, value[after], potential)
-        field[:n, 1 + axis] = (high - low) / (2 * domain.spacing[axis])
-    field[n:, 1:] = rim.averaged(field[:n, 1:])
+        field[:n, 1 + axis] = _slope(domain, field[:m, 0], axis)
+    field[n:m, 1:] = rim.gradient(field[:n, 1:])
+    field[m:] = _mirrored(domain, field[:m])
     return field
 
 
-class _RimWeights:
-    """Takes values from the inside voxels around each rim voxel."""
+def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """(inside,) derivative of the potential (bordered,) along an axis, in 1/mm.
+
+    Five-point differences where two voxels on either side are known, which are exact for
+    polynomials up to degree four; else three-point ones. Cut faces mirror the potential.
+    """
+    n, m = domain.inside, domain.bordered
+    own = potential[:n]
+    low, high = (domain.neighbour(axis, side) for side in (-1, 1))
+    near = np.where(high < m, potential[np.minimum(high, m - 1)], own)
+    near = near - np.where(low < m, potential[np.minimum(low, m - 1)], own)
+    wide = (low < n) & (high < n)
+    inner = np.flatnonzero(wide)
+    lower, higher = low[low[inner]], high[high[inner]]
+    known = (lower < m) & (higher < m)
+    inner, lower, higher = inner[known], lower[known], higher[known]
+    slope = near / 2
+    slope[inner] = near[inner] * (2 / 3) - (potential[higher] - potential[lower]) / 12
+    return slope / np.float32(domain.spacing[axis])
+
+
+class _Rim:
+    """Continues fields from the inside voxels to the white and pial voxels around them."""
 
     def __init__(self, domain: Domain, solved: NDArray[np.bool_]) -> None:
-        self._domain = domain
-        n = domain.inside
-        rim = domain.voxels[n:]
+        n, m = domain.inside, domain.bordered
         rows, columns, weights = [], [], []
         for offset in neighbourhood(domain.axes):
-            place = domain.neighbours_of(rim, offset)
+            place = domain.neighbours_of(domain.voxels[n:m], offset)
             row = np.flatnonzero((place >= 0) & (place < n))
             row = row[solved[place[row]]]
+            squared = sum((o * s) ** 2 for o, s in zip(offset, domain.spacing, strict=True))
             rows.append(row)
             columns.append(place[row])
-            squared = sum((o * s) ** 2 for o, s in zip(offset, domain.spacing, strict=True))
             weights.append(np.full(len(row), 1 / squared))
+        self._domain = domain
         self._row = np.concatenate(rows)
         self._column = np.concatenate(columns)
         self._weight = np.concatenate(weights)
 
     def _sum(self, values: NDArray) -> NDArray[np.float64]:
         """Sums of ``values`` (one a pair) over each rim voxel's inside neighbours."""
-        size = len(self._domain.voxels) - self._domain.inside
-        return np.bincount(self._row, weights=values, minlength=size)
+        count = self._domain.bordered - self._domain.inside
+        return np.bincount(self._row, weights=values, minlength=count)
 
-    def averaged(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Weighted means of inside values (inside, m) at the rim voxels."""
-        total = self._sum(self._weight)
-        columns = [
-            self._sum(self._weight * values[self._column, c]) for c in range(values.shape[1])
-        ]
-        return (np.stack(columns, axis=1) / np.maximum(total, 1e-12)[:, None]).astype(np.float32)
+    def potential(self, potential: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The potential at the rim voxels, from inside (inside,).
 
-    def continued(self, potential: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The potential continued past each border in proportion to the distance from it."""
-        n = self._domain.inside
-        result = np.zeros(len(self._domain.voxels) - n)
+        Across a border of curvature c the potential of a harmonic field goes as d - c d^2 / 2
+        with the distance d; its slope is taken from the inside.
+        """
+        n, m = self._domain.inside, self._domain.bordered
+        inner = potential[self._column].astype(np.float64)
+        result = np.zeros(m - n)
         for code, value in BORDERS:
-            distance = self._domain.distances[code]
-            inner = distance[self._column]
-            usable = self._weight * (np.nan_to_num(inner) > 0)
-            rise = self._sum(usable * np.nan_to_num(potential[self._column] - value))
-            run = self._sum(usable * np.nan_to_num(inner))
-            mine = self._domain.beyond[n:] == code
-            slope = rise / np.maximum(run, 1e-12)
-            result[mine] = (value + slope * np.nan_to_num(distance[n:]))[mine]
-        return result.astype(np.float32)
+            distance = np.nan_to_num(self._domain.distances[code][:m])
+            bend = np.nan_to_num(self._domain.curvatures[code][n:m]) / 2
+            inside = np.maximum(distance[self._column], 0)
+            run = self._weight * (inside - bend[self._row] * inside**2)
+            rise = self._sum(self._weight * (inside > 0) * (inner - value))
+            slope = rise / np.maximum(self._sum(run), 1e-12)
+            outside = distance[n:] - bend * distance[n:] ** 2
+            mine = self._domain.beyond[n:m] == code
+            result[mine] = (value + slope * outside)[mine]
+        return result
+
+    def gradient(self, gradient: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The gradient (rim, 3) at the rim voxels, from inside (inside, 3).
+
+        Its length falls with the distance d as exp(-c d), the flux being the same all along.
+        """
+        n, m = self._domain.inside, self._domain.bordered
+        weight = np.zeros(len(self._row))
+        for code, _ in BORDERS:
+            distance = np.nan_to_num(self._domain.distances[code][:m])
+            bend = np.nan_to_num(self._domain.curvatures[code][n:m])[self._row]
+            apart = distance[n + self._row] - distance[self._column]
+            mine = (self._domain.beyond[n:m] == code)[self._row]
+            weight[mine] = (self._weight * np.exp(-bend * apart))[mine]
+        total = np.maximum(self._sum(self._weight), 1e-12)
+        columns = gradient[self._column].T
+        return np.stack([self._sum(weight * c) / total for c in columns], axis=1)
+
+
+def _mirrored(domain: Domain, field: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(cut, 4) field at the cut voxels: the mirror image of their face neighbours."""
+    cut = domain.voxels[domain.bordered :]
+    total = np.zeros((len(cut), 4))
+    weight = np.zeros(len(cut))
+    for axis in domain.axes:
+        sign = np.ones(4)
+        sign[1 + axis] = -1
+        for side in (-1, 1):
+            offset = [0, 0, 0]
+            offset[axis] = side
+            place = domain.neighbours_of(cut, offset)
+            row = np.flatnonzero((place >= 0) & (place < domain.bordered))
+            share = 1 / domain.spacing[axis] ** 2
+            total[row] += share * sign * field[place[row]]
+            weight[row] += share
+    return total / np.maximum(weight, 1e-12)[:, None]
 
 
 class _Tracer:
