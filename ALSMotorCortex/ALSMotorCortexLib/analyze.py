@@ -33,13 +33,16 @@ Progress = Callable[[str, float], None]
 
 TISSUES = ("gm", "wm", "csf", "other_bank")
 
-# What an optional output needs beyond the measurement.
-NEEDS = {"report.html": "matplotlib", "scene.mrb": "slicer"}
-PACKAGES = {"matplotlib": "matplotlib", "slicer": "slicer-core"}
-
 # In the depth images 0 means "no value", because ITK (Slicer, ANTs, ITK-SNAP) reads NaN as 0
 # and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
 SMALLEST_DEPTH = 1e-6
+
+NO_SCENE = Finding(
+    "scene_skipped",
+    "scene.mrb is not written because slicer-core is not installed. "
+    "Install it with: pip install slicer-core",
+    warning=True,
+)
 
 # Share of the progress that measuring takes; the rest is reading and writing.
 _READ, _MEASURED = 0.03, 0.7
@@ -102,12 +105,15 @@ def analyze(
     """
     started, clock = provenance.now(), _Clock()
     tell = progress or (lambda step, fraction: None)
-    names, findings = _outputs(report, scene)
+    findings = ()
+    if scene and not has_slicer():
+        scene, findings = False, (NO_SCENE,)
     with OutputFolder(out) as folder, ThreadPoolExecutor(2) as pool:
         tell("reading", 0.0)
         with clock.step("reading"):
             case = _read(inputs, settings)
-        pool.submit(_import_ahead, [NEEDS[name] for name in names])
+        if scene:
+            pool.submit(_import_ahead, "slicer")
         result = measure(
             case.labels,
             case.settings,
@@ -122,16 +128,8 @@ def analyze(
             "started": started,
             **provenance.build(command, case.settings, case.sources, result.findings),
         }
-        tell("writing", _MEASURED)
-        jobs = _write_files(folder, result, case.geometry, pool, clock)
-        if "report.html" in names:
-            known = {**record, "seconds": dict(clock.seconds)}
-            jobs.append(pool.submit(_write_report, folder, result, case, title, known, clock))
-        if "scene.mrb" in names:
-            tell("writing the scene", 0.75)
-            _write_scene(folder, result, case, clock)
-        for job in jobs:
-            job.result()
+        heading = title if report else ""
+        _write(folder, pool, result, case, record, heading, scene, clock, tell)
         tell("finishing", 0.97)
         _finish(folder, record, clock)
         tell("done", 1.0)
@@ -219,30 +217,47 @@ def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
     return known[key]
 
 
-def _outputs(report: bool, scene: bool) -> tuple[list[str], tuple[Finding, ...]]:
-    """Which optional files can be written, and a finding for each that cannot."""
-    wanted = [name for name, on in (("report.html", report), ("scene.mrb", scene)) if on]
-    can = [name for name in wanted if importlib.util.find_spec(NEEDS[name]) is not None]
-    return can, tuple(
-        Finding(
-            "output_skipped",
-            f"{name} is not written because {PACKAGES[NEEDS[name]]} is not installed. "
-            f"Install it with: pip install {PACKAGES[NEEDS[name]]}",
-            warning=True,
-        )
-        for name in wanted
-        if name not in can
-    )
+def has_slicer() -> bool:
+    """Whether the scene can be written: inside Slicer, or with slicer-core installed."""
+    return importlib.util.find_spec("slicer") is not None
 
 
-def _import_ahead(modules: Iterable[str]) -> None:
+def _import_ahead(module: str) -> None:
     """Imports what writing will need while the measurement runs."""
-    for module in modules:
-        with suppress(ImportError):  # raised again where it is used
-            importlib.import_module(module)
+    with suppress(ImportError):  # raised again where it is used
+        importlib.import_module(module)
 
 
 # Writing --------------------------------------------------------------------------------
+
+
+def _write(
+    folder: OutputFolder,
+    pool: ThreadPoolExecutor,
+    result: Measurement,
+    case: _Case,
+    record: Mapping[str, Any],
+    heading: str,
+    scene: bool,
+    clock: _Clock,
+    tell: Progress,
+) -> None:
+    """Writes all but the provenance. The scene is written here, the rest in other threads.
+
+    Args:
+        heading: of the report; empty for no report.
+        scene: whether to write the scene.
+    """
+    tell("writing", _MEASURED)
+    jobs = _write_files(folder, result, case.geometry, pool, clock)
+    if heading:
+        known = {**record, "seconds": dict(clock.seconds)}
+        jobs.append(pool.submit(_write_report, folder, result, case, heading, known, clock))
+    if scene:
+        tell("writing the scene", 0.75)
+        _write_scene(folder, result, case, clock)
+    for job in jobs:
+        job.result()
 
 
 def _write_files(

@@ -211,44 +211,79 @@ def test_a_progress_that_raises_stops_it(case, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_second_run_takes_away_what_it_does_not_write(case, tmp_path, monkeypatch):
-    """A scene of an earlier run would otherwise stand beside the numbers of another."""
-    monkeypatch.setitem(analyze_module.NEEDS, "report.html", "json")
-    monkeypatch.setattr(
-        analyze_module,
-        "_write_report",
-        lambda folder, *rest: folder.path("report.html").write_text("old"),
-    )
+def test_a_second_run_takes_away_what_it_does_not_write(case, tmp_path):
+    """A report of an earlier run would otherwise stand beside the numbers of another."""
     (tmp_path / "notes.txt").write_text("mine")
-    analyze(case, tmp_path, TISSUES, report=True, scene=False)
+    analyze(case, tmp_path, TISSUES, scene=False)
     assert (tmp_path / "report.html").exists()
     analyze(case, tmp_path, TISSUES, report=False, scene=False)
     assert not (tmp_path / "report.html").exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_what_cannot_be_written_is_left_out_and_said(case, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        analyze_module, "NEEDS", {"report.html": "no_such_module", "scene.mrb": "nor_this"}
-    )
-    monkeypatch.setattr(
-        analyze_module, "PACKAGES", {"no_such_module": "package-a", "nor_this": "package-b"}
-    )
+def test_without_slicer_there_is_no_scene_and_it_is_said(case, tmp_path, monkeypatch):
+    monkeypatch.setattr(analyze_module, "has_slicer", lambda: False)
     result = analyze(case, tmp_path, TISSUES)
-    assert set(os.listdir(tmp_path)) == {*IMAGES, *TABLES, "provenance.json"}
-    said = [f.message for f in result.findings if f.code == "output_skipped"]
-    assert len(said) == 2
-    assert "pip install package-a" in said[0] and "scene.mrb" in said[1]
+    assert set(os.listdir(tmp_path)) == {*IMAGES, *TABLES, "provenance.json", "report.html"}
+    said = [f.message for f in result.findings if f.code == "scene_skipped"]
+    assert len(said) == 1 and "pip install slicer-core" in said[0]
 
 
 def test_everything_is_written(case, tmp_path):
     pytest.importorskip("slicer", reason="slicer-core is not installed")
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     result = analyze(case, tmp_path / "out", TISSUES)
     assert set(os.listdir(tmp_path / "out")) == {
         *IMAGES, *TABLES, "provenance.json", "report.html", "scene.mrb",
     }  # fmt: skip
     assert {"report", "scene"} <= set(result.seconds)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_slicer_reads_the_images_where_the_labels_lie(run, case, name):
+    """Slicer reverses the slices of a mirrored image; it does so with labels and result alike."""
+    out, _ = run
+    image, matrix = slicer_volume(out / name)
+    labels, labels_matrix = slicer_volume(case.labels)
+    assert np.array_equal(matrix, labels_matrix)
+    assert not image[labels != GM].any()
+    assert np.count_nonzero(image) == np.count_nonzero(read_image(out / name).image.array) > 0
+
+
+def slicer_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels (k, j, i) and IJK-to-RAS matrix as Slicer's own reader gives them."""
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    scene = slicer.vtkMRMLScene()
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node)
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    data = node.GetImageData()
+    array = vtk_to_numpy(data.GetPointData().GetScalars()).reshape(data.GetDimensions()[::-1])
+    values = [matrix.GetElement(row, column) for row in range(4) for column in range(4)]
+    return array.copy(), np.reshape(values, (4, 4))
+
+
+@pytest.mark.parametrize("name", ["measures", "profiles"])
+def test_slicer_reads_the_tables(run, name):
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    out, _ = run
+    scene = slicer.vtkMRMLScene()
+    node = scene.AddNewNodeByClass("vtkMRMLTableNode")
+    storage = slicer.vtkMRMLTableStorageNode()
+    storage.SetFileName(str(out / f"{name}.tsv"))
+    assert storage.ReadData(node)
+    table = node.GetTable()
+    expected = rows(out / f"{name}.tsv")
+    assert table.GetNumberOfRows() == len(expected)
+    assert [table.GetColumnName(c) for c in range(table.GetNumberOfColumns())] == [*expected[0]]
+    for index, row in enumerate(expected):
+        for column, text in row.items():
+            assert table.GetValueByName(index, column).ToString() == text
 
 
 def test_labels_of_another_format_give_the_same(case, run, tmp_path):

@@ -72,7 +72,6 @@ def versions() -> dict[str, str | None]:
         "scipy": scipy.__version__,
         "SimpleITK": sitk.Version.VersionString(),
         "slicer": _slicer_version(),
-        "matplotlib": _installed("matplotlib"),
     }
 
 
