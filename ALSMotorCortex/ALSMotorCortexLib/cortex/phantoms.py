@@ -33,7 +33,7 @@ from .grid import Grid, Image
 UNLABELLED, CSF, WM, GM = 0, 1, 2, 3
 """Label values of every phantom, in both styles."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Complexes = NDArray[np.complexfloating[Any, Any]]
 
 # How much white matter and CSF is shown around a shape, in mm.
@@ -236,7 +236,7 @@ class Strip:
     there, so its area grows by |f'|^2 dx dy.
 
     f is given by the logarithm of its derivative, which never vanishes then: the real part
-    says how much the map stretches and the imaginary part which way it turns. f(0) = 0.
+    says how much the map stretches and the imaginary part which way it turns. f(0) is given.
 
     Attributes:
         half_length: of the strip in x, mm.
@@ -247,7 +247,7 @@ class Strip:
     # over some mm, both rules are exact to rounding.
     STEP_MM = 0.1
     SHORT = np.polynomial.legendre.leggauss(6)
-    LONG = np.polynomial.legendre.leggauss(24)
+    LONG = np.polynomial.legendre.leggauss(16)
     # The table goes on beyond the ends, so that points there are told from those within.
     BEYOND_MM = 1.0
 
@@ -256,6 +256,7 @@ class Strip:
         log_derivative: Callable[[Complexes], Complexes],
         half_length: float,
         height: float,
+        origin: complex = 0,
     ) -> None:
         self.log_derivative = log_derivative
         self.half_length = half_length
@@ -268,7 +269,7 @@ class Strip:
         nodes = x[:, None] + 1j * y
         images = np.empty_like(nodes)
         midline = np.concatenate([[0], np.cumsum(self._integral(x[:-1] + 0j, x[1:] + 0j))])
-        images[:, rows] = midline - midline[columns]
+        images[:, rows] = midline - midline[columns] + origin
         up = self._integral(nodes[:, :-1], nodes[:, 1:])
         images[:, rows + 1 :] = images[:, [rows]] + np.cumsum(up[:, rows:], axis=1)
         down = np.cumsum(up[:, :rows][:, ::-1], axis=1)[:, ::-1]
@@ -277,6 +278,13 @@ class Strip:
         self._nodes = nodes.ravel()
         self._images = images.ravel()
         self._tree = cKDTree(_plane(self._images))
+        edge = np.ones(nodes.shape, dtype=bool)
+        edge[1:-1, 1:-1] = False
+        self._edge = np.flatnonzero(edge)
+        self._edge_tree = cKDTree(_plane(self._images[self._edge]))
+        self._derivatives = self.derivative(self._nodes)
+        # Nodes lie at most this far from any point of the strip.
+        self._near_mm = self.STEP_MM * float(np.abs(self._derivatives).max())
 
     def __call__(self, w: Complexes) -> Complexes:
         """f at points (n,) of the straight strip."""
@@ -306,11 +314,15 @@ class Strip:
         Beyond the strip, to more than a table step, the answer is a first-order estimate:
         good enough to tell above from below and within the ends from beyond.
         """
-        distance, start = self._tree.query(_plane(z))
+        places = _plane(z)
+        distance, start = self._tree.query(places, distance_upper_bound=self._near_mm)
+        # Far points start from the edge, a tree so small that it is searched fast.
+        found = np.isfinite(distance)
+        start = np.asarray(start)
+        start[~found] = self._edge[self._edge_tree.query(places[~found])[1]]
         node, image = self._nodes[start], self._images[start]
-        derivative = self.derivative(node)
-        w = node + (z - image) / derivative
-        near = np.flatnonzero(distance <= 1.5 * self.STEP_MM * np.abs(derivative))
+        w = node + (z - image) / self._derivatives[start]
+        near = np.flatnonzero(found)
         target, node, image, root = z[near], node[near], image[near], w[near]
         for _ in range(8):
             miss = image + self._integral(node, root) - target
@@ -320,18 +332,19 @@ class Strip:
         w[near] = root
         return w
 
-    def lengths(self, x: Floats, low: Floats, high: Floats, power: int = 1) -> Floats:
-        """Integral of |f'|^power over y from low to high on the lines x, all (n,).
+    def lengths(self, x: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Length of the field lines x from y = low to high, mm, and area of their columns.
 
-        Power 1 is a length along the field line, power 2 an area of its column.
+        All (n,). They are the integrals of |f'| and of |f'|^2 over y: the area is that per dx.
         """
         places, weights = self.LONG
         half = (high - low) / 2
-        total = np.zeros(len(x))
+        length, area = np.zeros(len(x)), np.zeros(len(x))
         for place, weight in zip(places, weights, strict=True):
-            w = x + 1j * (low + half * (1 + place))
-            total += weight * np.exp(power * self.log_derivative(w).real)
-        return total * half
+            stretch = np.exp(self.log_derivative(x + 1j * (low + half * (1 + place))).real)
+            length += weight * stretch
+            area += weight * stretch**2
+        return length * half, area * half
 
     def _integral(self, start: Complexes, end: Complexes) -> Complexes:
         """Integral of f' along straight lines from start to end."""
@@ -418,10 +431,8 @@ def strip_truth(
     gray = np.flatnonzero(tissue == GM)
     x, y, top = w[gray].real, w[gray].imag, strip.height / 2
     pial, white = np.full_like(y, top), np.full_like(y, -top)
-    length = strip.lengths(x, y, pial)
-    thickness = length + strip.lengths(x, white, y)
-    volume = strip.lengths(x, y, pial, power=2)
-    column = volume + strip.lengths(x, white, y, power=2)
+    outer, outer_area = strip.lengths(x, y, pial)
+    inner, inner_area = strip.lengths(x, white, y)
     ends = np.empty((len(gray), 2, 3))
     for end, height in enumerate((-top, top)):
         image = strip(x + 1j * height)
@@ -432,9 +443,9 @@ def strip_truth(
     )
     values = (
         y / strip.height + 0.5,
-        thickness,
-        length / thickness,
-        volume / column,
+        outer + inner,
+        outer / (outer + inner),
+        outer_area / (outer_area + inner_area),
         ends,
         side,
     )

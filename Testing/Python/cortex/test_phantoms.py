@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import integrate
 from scipy import ndimage as ndi
 from scipy.spatial.transform import Rotation
 
@@ -192,7 +193,7 @@ def test_folded_sheet_is_folded() -> None:
     turn = np.angle(sheet.strip.derivative(x + 0j))
     assert turn.max() > np.pi / 4 and turn.min() < -np.pi / 4
     half = np.full_like(x, sheet.height / 2)
-    thickness = sheet.strip.lengths(x, -half, half)
+    thickness, _ = sheet.strip.lengths(x, -half, half)
     bend = np.gradient(turn, x)
     crown, sulcus = thickness[np.argmin(bend)], thickness[np.argmax(bend)]
     assert crown > 1.2 * sulcus
@@ -299,3 +300,17 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = phantoms.make(SHAPES["sector"], (0.5, 0.5, 0.5), rng())
     np.testing.assert_array_equal(whole.depth_equivolume, pieces.depth_equivolume)
     np.testing.assert_array_equal(whole.labels.array, pieces.labels.array)
+
+
+def test_strip_lengths_are_exact_to_rounding() -> None:
+    """Against the trapezoid rule's error-free limit on a fine grid, extrapolated."""
+    strip = SHAPES["folded sheet"].strip
+    x, top = np.linspace(-12, 12, 41), strip.height / 2
+    y = np.linspace(-top, top, 2049)
+    stretch = np.abs(strip.derivative(x[:, None] + 1j * y))
+    both = strip.lengths(x, np.full_like(x, -top), np.full_like(x, top))
+    for power, integral in zip((1, 2), both, strict=True):
+        fine, coarse = (
+            integrate.trapezoid(stretch[:, ::s] ** power, y[::s], axis=1) for s in (1, 2)
+        )
+        np.testing.assert_allclose(integral, fine + (fine - coarse) / 3, rtol=1e-11)
