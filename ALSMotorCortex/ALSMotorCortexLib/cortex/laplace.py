@@ -12,19 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import LinearOperator, cg
 
 from .border import Border, find_border
 from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity, spread
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
 """The two borders and the potential on them."""
+
+WORKERS = 2
+"""Threads that share the work on a large ribbon."""
 
 TOLERANCE = 1e-5
 """Relative residual at which the potential is taken as solved. Ten times less changes no
@@ -209,18 +212,29 @@ def solve_potential(
     matrix.data *= scale[rows] * scale[matrix.indices]
     matrix.data[(rows == matrix.indices) & ~solved[rows]] += 1
     system = matrix.astype(np.float32)
-    start = (0.5 / scale).astype(np.float32)
-    solution, _ = cg(
-        system,
-        (source * scale).astype(np.float32),
-        x0=start,
-        rtol=TOLERANCE,
-        maxiter=20 * max(domain.shape),
-        callback=_reporter(progress),
-    )
+    with ThreadPoolExecutor(WORKERS) as pool:
+        solution, _ = cg(
+            _threaded(system, pool),
+            (source * scale).astype(np.float32),
+            x0=(0.5 / scale).astype(np.float32),
+            rtol=TOLERANCE,
+            maxiter=20 * max(domain.shape),
+            callback=_reporter(progress),
+        )
     potential = np.clip(solution * scale, 0, 1).astype(np.float32)
     potential[~solved] = np.nan
     return potential
+
+
+def _threaded(matrix: sparse.csr_array, pool: ThreadPoolExecutor) -> LinearOperator:
+    """The matrix as an operator that multiplies its rows in blocks, side by side."""
+    edges = np.linspace(0, matrix.shape[0], WORKERS + 1).astype(int)
+    blocks = [matrix[a:b] for a, b in pairwise(edges)]
+
+    def multiply(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate(list(pool.map(lambda block: block @ vector, blocks)))
+
+    return LinearOperator(matrix.shape, matvec=multiply, dtype=matrix.dtype)
 
 
 def _reporter(progress: Callable[[float], None] | None) -> Callable[[NDArray], None] | None:

@@ -177,8 +177,9 @@ def _hemispheres(
     grid: Grid, voxels: NDArray[np.int64], regions: Mapping[str, Image]
 ) -> dict[str, NDArray[np.bool_]]:
     """Left and right, where the ribbon lies on both sides of x = 0 with a gap between."""
-    kji = np.stack(np.unravel_index(voxels, grid.shape), axis=1)
-    x = kji[:, ::-1] @ grid.ijk_to_ras[0, :3] + grid.ijk_to_ras[0, 3]
+    k, j, i = np.unravel_index(voxels, grid.shape)
+    a, b, c, d = grid.ijk_to_ras[0]
+    x = a * i + b * j + c * k + d
     left, right = x < -MIDLINE_GAP_MM, x > MIDLINE_GAP_MM
     taken = {"left", "right"} & set(regions)
     if taken or not (left | right).all() or not left.any() or not right.any():

@@ -86,8 +86,9 @@ def _profile(
 ) -> list[ProfileBin]:
     count = settings.bins
     low, high = _bootstrap(bins, columns, value, settings)
-    order = np.argsort(bins, kind="stable")
-    edges = np.searchsorted(bins[order], np.arange(1, count + 2))
+    # Two-byte integers are sorted in linear time.
+    order = np.argsort(bins.astype(np.uint16), kind="stable")
+    edges = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=count + 1)[1:])])
     rows = []
     for b in range(count):
         part = value[order[edges[b] : edges[b + 1]]].astype(np.float64)
@@ -129,8 +130,11 @@ def _bootstrap(
     counts = np.bincount(cell, minlength=size).reshape(-1, settings.bins)
     sums = np.bincount(cell, weights=value, minlength=size).reshape(-1, settings.bins)
     rng = np.random.default_rng(settings.seed)
-    drawn = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=settings.bootstrap)
-    drawn = drawn.astype(np.float64)
+    # How often each column is drawn, one row a resampling.
+    rows = np.arange(settings.bootstrap)[:, None] * len(own)
+    picks = (rng.integers(len(own), size=(settings.bootstrap, len(own))) + rows).reshape(-1)
+    drawn = np.bincount(picks, minlength=settings.bootstrap * len(own))
+    drawn = drawn.reshape(settings.bootstrap, -1).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (drawn @ sums) / (drawn @ counts)
     tail = (1 - settings.confidence) / 2

@@ -62,9 +62,20 @@ def label_values(image: Image, grid: Grid, voxels: NDArray[np.int64]) -> NDArray
 
 
 def _places(source: Grid, grid: Grid, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(3, n) index points in ``source`` of voxels of ``grid``."""
-    kji = np.stack(np.unravel_index(voxels, grid.shape), axis=1)
-    return np.ascontiguousarray(source.kji(grid.ras(kji)).T)
+    """(3, n) index points in ``source`` of voxels of ``grid``.
+
+    Both grids are affine, so the way from one to the other is: it is worked out for one voxel
+    and its three neighbours, and then applied to all.
+    """
+    corner, *steps = source.kji(grid.ras(np.concatenate([np.zeros((1, 3)), np.eye(3)])))
+    kji = np.unravel_index(voxels, grid.shape)
+    places = np.empty((3, len(voxels)))
+    for axis in range(3):
+        places[axis] = corner[axis]
+        for index, step in zip(kji, steps, strict=True):
+            if slope := step[axis] - corner[axis]:
+                places[axis] += slope * index
+    return places
 
 
 def _inside(place: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -286,8 +286,8 @@ def _contacts(
     middle = gaps[np.argmin(np.abs(gaps - np.median(gaps, axis=0)).sum(axis=1))]
     r, a, s = (float(x) for x in grid.ras(middle + np.array(start)))
     message = (
-        f"CSF touches white matter through a gap in the gray matter at {_counted(len(gaps), 'face')}, "
-        f"around RAS {r:.1f}, {a:.1f}, {s:.1f} mm. Thickness falls to zero there; close the gap "
-        "in the label map if it is not real."
+        "CSF touches white matter through a gap in the gray matter, at "
+        f"{_counted(len(gaps), 'face')} around RAS {r:.1f}, {a:.1f}, {s:.1f} mm. Thickness falls "
+        "to zero there; close the gap in the label map if it is not real."
     )
     return [Finding("csf_touches_white_matter", message, warning=True, ras=(r, a, s))]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .laplace import BORDERS, Domain, neighbourhood
+from .laplace import BORDERS, WORKERS, Domain, neighbourhood
 from .ribbon import PIAL, WHITE
 
 STEP = 2.0
@@ -39,8 +39,6 @@ COMPLETED_VOXELS = 3
 
 CHUNK = 120_000
 """Voxels followed together: few enough to stay in cache and in memory."""
-
-WORKERS = 2
 
 
 @dataclass(frozen=True)
