@@ -19,7 +19,7 @@ from ..cortex.result import Measurement
 from .colors import layer_colors, viridis
 from .ribbon import Ribbon
 from .segmentations import Segment, add_segmentation
-from .tables import add_charts, add_measures_table, add_profiles_table
+from .tables import add_bands_table, add_charts, add_measures_table, add_profiles_table
 from .views import show
 from .volumes import add_volume, crop
 
@@ -80,8 +80,8 @@ def add_results(
     Returns:
         What each node is to the node: ``thickness``, ``depth_equivolume``,
         ``depth_equidistant``, ``tissue``, ``layers``, ``measures``, ``profiles``,
-        ``settings``, ``colors``, and for each map ``map:MAP``, ``chart:MAP`` and
-        ``series:MAP:REGION:STATISTIC``. Volumes are NaN outside the ribbon and where
+        ``bands``, ``settings``, ``colors``, and for each map ``map:MAP``, ``chart:MAP``,
+        ``series:MAP:REGION`` and ``band:MAP``. Volumes are NaN outside the ribbon and where
         nothing could be measured.
     """
     ribbon = Ribbon.of(measurement)
@@ -98,7 +98,8 @@ def add_results(
     new["layers"] = _add_layers(scene, measurement, ribbon)
     new["measures"] = add_measures_table(scene, measurement, "Measures")
     new["profiles"] = add_profiles_table(scene, measurement, "Profiles")
-    new |= add_charts(scene, measurement, new["profiles"], "Profile")
+    new["bands"] = add_bands_table(scene, measurement, "Profile bands")
+    new |= add_charts(scene, measurement, new["profiles"], new["bands"], "Profile")
     new["settings"] = _add_settings(scene, measurement)
     _file(scene, new, name)
     nodes |= new

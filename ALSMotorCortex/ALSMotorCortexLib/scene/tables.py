@@ -19,6 +19,17 @@ DEPTH_TITLE = "Cortical depth (0 pial surface, 1 white matter)"
 # Codes of the Unified Code for Units of Measure for the units a measure can have.
 _UCUM = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "1": "1", "1/mm": "/mm"}
 
+# Parts of measures' names that read badly as they are.
+_WORDS = {
+    "sd": "SD",
+    "csf": "CSF",
+    "p05": "5th percentile",
+    "p95": "95th percentile",
+    "ci": "interval",
+    "q25": "25th percentile",
+    "q75": "75th percentile",
+}
+
 _STATISTICS = ("mean", "ci_low", "ci_high", "median", "sd", "q25", "q75", "n")
 
 
@@ -79,53 +90,85 @@ def add_profiles_table(scene: Any, measurement: Measurement, name: str) -> Any:
             _describe(
                 table,
                 column_name,
-                f"{region}, {map_name}: {_words(statistic).lower()}",
+                f"{region}, {map_name}: {_words(statistic)}",
                 "" if statistic == "n" else measurement.units.get(map_name, ""),
                 f"{statistic} of {map_name} in {region} in profiles.tsv",
             )
     return _finish(table)
 
 
-def add_charts(scene: Any, measurement: Measurement, table: Any, name: str) -> dict[str, Any]:
-    """A new chart for each map, with each region's mean and its band as plot series.
+def add_bands_table(scene: Any, measurement: Measurement, name: str) -> Any:
+    """A new vtkMRMLTableNode: for each map the outlines of all regions' confidence bands.
+
+    Columns are ``MAP.depth`` and ``MAP.value``. An outline runs along the lower edge from
+    the pial surface to the white matter and back along the upper; NaN parts two outlines.
+    One curve for all of them takes one line of a chart's legend, where one for each edge of
+    each region would hide the chart.
+    """
+    table = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    profiles = _profiles(measurement)
+    for map_name, regions in _by_map(profiles).items():
+        outlines = [_outline(profiles[region, map_name]) for region in regions]
+        for column, values in zip(("depth", "value"), np.vstack(outlines).T, strict=True):
+            _add_column(table, f"{map_name}.{column}", np.ascontiguousarray(values))
+            unit = measurement.units.get(map_name, "") if column == "value" else ""
+            _describe(table, f"{map_name}.{column}", f"{map_name}: {column}", unit, DEPTH_TITLE)
+    return _finish(table)
+
+
+def _outline(bins: list[ProfileBin]) -> NDArray[np.float64]:
+    lower = [((b.depth_from + b.depth_to) / 2, b.ci_low) for b in bins]
+    upper = [((b.depth_from + b.depth_to) / 2, b.ci_high) for b in bins]
+    return np.array([*lower, *upper[::-1], lower[0], (np.nan, np.nan)])
+
+
+def add_charts(
+    scene: Any, measurement: Measurement, table: Any, bands: Any, name: str
+) -> dict[str, Any]:
+    """A new chart for each map, with each region's mean and the confidence bands.
 
     Args:
         table: the node of :func:`add_profiles_table`.
-        name: that the chart's and series' names start with.
+        bands: the node of :func:`add_bands_table`.
+        name: that the charts' names start with.
 
     Returns:
-        ``chart:MAP`` and ``series:MAP:REGION:STATISTIC`` to vtkMRMLPlotChartNode and
+        ``chart:MAP`` to vtkMRMLPlotChartNode, ``series:MAP:REGION`` and ``band:MAP`` to
         vtkMRMLPlotSeriesNode.
     """
     nodes: dict[str, Any] = {}
-    percent = f"{100 * measurement.settings.confidence:.3g} %"
-    curves = (
-        ("mean", "", "LineStyleSolid", 3),
-        ("ci_low", f", {percent} from", "LineStyleDash", 1),
-        ("ci_high", f", {percent} to", "LineStyleDash", 1),
-    )
-    charted = _by_map(_profiles(measurement))
-    for map_name, regions in charted.items():
+    interval = f"{100 * measurement.settings.confidence:.3g} % interval"
+    for map_name, regions in _by_map(_profiles(measurement)).items():
         chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{name}: {map_name}")
         chart.SetTitle(f"Laminar profile of {map_name}")
         chart.SetXAxisTitle(DEPTH_TITLE)
         unit = measurement.units.get(map_name, "")
         chart.SetYAxisTitle(f"{map_name} ({unit})" if unit else map_name)
+        chart.SetLegendFontSize(12)
         nodes[f"chart:{map_name}"] = chart
         for index, region in enumerate(regions):
-            for statistic, suffix, style, width in curves:
-                series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", region + suffix)
-                series.SetAndObserveTableNodeID(table.GetID())
-                series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-                series.SetXColumnName("depth")
-                series.SetYColumnName(profile_column(region, map_name, statistic))
-                series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
-                series.SetLineStyle(getattr(slicer.vtkMRMLPlotSeriesNode, style))
-                series.SetLineWidth(width)
-                series.SetColor(*series_color(index))
-                chart.AddAndObservePlotSeriesNodeID(series.GetID())
-                nodes[f"series:{map_name}:{region}:{statistic}"] = series
+            column = profile_column(region, map_name, "mean")
+            series = _series(scene, region, table, "depth", column)
+            series.SetColor(*series_color(index))
+            series.SetLineWidth(3)
+            nodes[f"series:{map_name}:{region}"] = series
+            chart.AddAndObservePlotSeriesNodeID(series.GetID())
+        band = _series(scene, interval, bands, f"{map_name}.depth", f"{map_name}.value")
+        band.SetColor(0.5, 0.5, 0.5)
+        band.SetLineWidth(1)
+        nodes[f"band:{map_name}"] = band
+        chart.AddAndObservePlotSeriesNodeID(band.GetID())
     return nodes
+
+
+def _series(scene: Any, name: str, table: Any, x: str, y: str) -> Any:
+    series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", name)
+    series.SetAndObserveTableNodeID(table.GetID())
+    series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+    series.SetXColumnName(x)
+    series.SetYColumnName(y)
+    series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
+    return series
 
 
 def profile_column(region: str, map_name: str, statistic: str) -> str:
@@ -181,4 +224,5 @@ def _finish(table: Any) -> Any:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    words = [_WORDS.get(word, word) for word in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])

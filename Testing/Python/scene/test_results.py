@@ -286,12 +286,17 @@ def test_tables_survive_with_values_units_and_titles(nodes):
 def test_charts_survive_with_their_series_and_tables(nodes):
     chart = nodes["chart:T2star"]
     assert chart.GetTitle() == "Laminar profile of T2star"
-    assert chart.GetNumberOfPlotSeriesNodes() == 6
-    for n in range(6):
-        series = chart.GetNthPlotSeriesNode(n)
-        assert series.GetTableNode() is nodes["profiles"]
-        for name in (series.GetXColumnName(), series.GetYColumnName()):
-            assert len(slicer.util.arrayFromTableColumn(series.GetTableNode(), name)) == BINS
+    curves = [nodes[k] for k in ("series:T2star:ribbon", "series:T2star:hand", "band:T2star")]
+    assert [chart.GetNthPlotSeriesNode(n) for n in range(3)] == curves
+    for curve in curves:
+        table = nodes["bands"] if curve is curves[2] else nodes["profiles"]
+        assert curve.GetTableNode() is table
+        x, y = (
+            slicer.util.arrayFromTableColumn(table, name)
+            for name in (curve.GetXColumnName(), curve.GetYColumnName())
+        )
+        assert np.isnan(x).sum() == np.isnan(y).sum() == (2 if table is nodes["bands"] else 0)
+        assert np.nanmin(x) == 0.5 / BINS and np.nanmax(x) == 1 - 0.5 / BINS
 
 
 def test_all_of_it_is_in_one_folder(scene, nodes):

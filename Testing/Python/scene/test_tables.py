@@ -15,6 +15,7 @@ slicer = pytest.importorskip("slicer")
 pytest.importorskip("vtk")
 
 from ALSMotorCortexLib.scene.tables import (  # noqa: E402
+    add_bands_table,
     add_charts,
     add_measures_table,
     add_profiles_table,
@@ -117,6 +118,8 @@ def test_headers_are_words():
     assert table.GetUseColumnTitleAsColumnHeader()
     assert table.GetColumnTitle("thickness_mean") == "Thickness mean"
     assert table.GetColumnTitle("T2star.layer_mean_1") == "T2star: Layer mean 1"
+    profiles = add_profiles_table(slicer.vtkMRMLScene(), measurement(), "Profiles")
+    assert profiles.GetColumnTitle("hand.T2star.sd") == "hand, T2star: SD"
 
 
 def test_profiles_have_a_row_for_each_bin():
@@ -132,38 +135,52 @@ def test_profiles_have_a_row_for_each_bin():
             assert table.GetColumnUnitLabel(name) == unit
 
 
+def charts_of(scene, m):
+    table = add_profiles_table(scene, m, "Profiles")
+    bands = add_bands_table(scene, m, "Bands")
+    return table, bands, add_charts(scene, m, table, bands, "Profile")
+
+
 def test_each_map_has_a_chart_with_all_regions_and_their_bands():
     scene = slicer.vtkMRMLScene()
-    m = measurement()
-    table = add_profiles_table(scene, m, "Profiles")
-    nodes = add_charts(scene, m, table, "Profile")
+    table, bands, nodes = charts_of(scene, measurement())
     charts = {key: node for key, node in nodes.items() if key.startswith("chart:")}
     assert list(charts) == ["chart:T2star", "chart:QSM"]
     assert charts["chart:T2star"].GetYAxisTitle() == "T2star (ms)"
     assert charts["chart:QSM"].GetYAxisTitle() == "QSM"
-    assert charts["chart:T2star"].GetNumberOfPlotSeriesNodes() == 6
-    assert charts["chart:QSM"].GetNumberOfPlotSeriesNodes() == 3
-    for region in ("ribbon", "hand"):
-        curves = [nodes[f"series:T2star:{region}:{s}"] for s in ("mean", "ci_low", "ci_high")]
-        assert [c.GetName() for c in curves] == [
-            region,
-            f"{region}, 90 % from",
-            f"{region}, 90 % to",
-        ]
-        assert len({c.GetColor() for c in curves}) == 1
-        for curve in curves:
-            assert charts["chart:T2star"].HasPlotSeriesNodeID(curve.GetID())
-            assert curve.GetTableNode() is table
-            assert curve.GetPlotType() == slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter
-            for name in (curve.GetXColumnName(), curve.GetYColumnName()):
-                assert len(column(table, name)) == 4
-    series = nodes["series:T2star:hand:mean"]
-    assert list(column(table, series.GetYColumnName())) == [40, 41, 42, 43]
+    drawn = {
+        key: [node.GetNthPlotSeriesNode(n) for n in range(node.GetNumberOfPlotSeriesNodes())]
+        for key, node in charts.items()
+    }
+    t2star = [nodes[k] for k in ("series:T2star:ribbon", "series:T2star:hand", "band:T2star")]
+    assert drawn["chart:T2star"] == t2star
+    assert drawn["chart:QSM"] == [nodes["series:QSM:ribbon"], nodes["band:QSM"]]
+    assert [s.GetName() for s in t2star] == ["ribbon", "hand", "90 % interval"]
+    assert len({s.GetColor() for s in t2star}) == 3
+    for series in t2star:
+        assert series.GetTableNode() is (bands if series is t2star[2] else table)
+        assert series.GetPlotType() == slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter
+    assert list(column(table, t2star[1].GetYColumnName())) == [40, 41, 42, 43]
+    assert list(column(table, t2star[1].GetXColumnName())) == [0.125, 0.375, 0.625, 0.875]
+
+
+def test_bands_run_down_the_lower_edge_and_up_the_upper():
+    m = measurement()
+    scene = slicer.vtkMRMLScene()
+    _, bands, nodes = charts_of(scene, m)
+    series = nodes["band:T2star"]
+    depth = column(bands, series.GetXColumnName())
+    value = column(bands, series.GetYColumnName())
+    assert len(depth) == 2 * (4 + 4 + 1 + 1)
+    assert list(np.flatnonzero(np.isnan(depth))) == list(np.flatnonzero(np.isnan(value))) == [9, 19]
+    hand = [b for b in m.profiles if (b.region, b.map) == ("hand", "T2star")]
+    assert list(value[10:14]) == [b.ci_low for b in hand]
+    assert list(value[14:18]) == [b.ci_high for b in hand][::-1]
+    assert list(depth[10:18]) == [0.125, 0.375, 0.625, 0.875, 0.875, 0.625, 0.375, 0.125]
+    assert (depth[18], value[18]) == (depth[10], value[10])
 
 
 def test_a_measurement_without_maps_has_no_chart():
-    scene = slicer.vtkMRMLScene()
-    m = measurement(profiles=())
-    table = add_profiles_table(scene, m, "Profiles")
-    assert table.GetNumberOfRows() == 0
-    assert add_charts(scene, m, table, "Profile") == {}
+    table, bands, nodes = charts_of(slicer.vtkMRMLScene(), measurement(profiles=()))
+    assert table.GetNumberOfRows() == bands.GetNumberOfRows() == 0
+    assert nodes == {}
