@@ -23,7 +23,7 @@ from .cortex.measure import measure
 from .cortex.result import RIBBON, Finding, Measurement
 from .cortex.settings import Settings
 from .study import provenance
-from .study.images import ImageFile, read_image
+from .study.images import ImageFile, quiet_stderr, read_image
 from .study.nifti import NiftiGeometry, write_nifti
 from .study.outputs import OutputFolder
 from .study.segmentations import LabelFile, read_labels
@@ -323,14 +323,19 @@ def _write_scene(folder: OutputFolder, result: Measurement, case: _Case, clock: 
     from .scene.results import write_scene
 
     path = folder.path("scene.mrb")
+    failed = InputError(
+        f"scene.mrb could not be written to {folder.given}, most likely because the disk is full. "
+        "Nothing there was changed; make room, or leave the scene out with --no-scene."
+    )
     with clock.step("scene"):
-        write_scene(result, path, case.labels, case.maps)
-    # VTK writes without raising; a zip file cut short has no directory at its end.
+        try:
+            with quiet_stderr():
+                write_scene(result, path, case.labels, case.maps)
+        except (InputError, OSError):
+            raise failed from None
+    # VTK may fail without an error; a zip file cut short has no directory at its end.
     if not (path.is_file() and zipfile.is_zipfile(path)):
-        raise InputError(
-            "The scene could not be written whole, most likely because the disk or the folder "
-            "for temporary files is full. Make room, or leave the scene out with --no-scene."
-        )
+        raise failed
 
 
 def _finish(folder: OutputFolder, record: dict[str, Any], clock: _Clock) -> None:

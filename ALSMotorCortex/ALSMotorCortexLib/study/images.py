@@ -206,7 +206,7 @@ def _itk(path: Path, read: bool):  # type: ignore[no-untyped-def]
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             if read:
                 return reader.Execute()
             reader.ReadImageInformation()
@@ -253,8 +253,11 @@ def _named_grid(path: Path, shape: tuple[int, ...], matrix: NDArray[np.float64])
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Sends what C libraries print to standard error nowhere (MetaIO, HDF5, niftilib)."""
+def quiet_stderr() -> Iterator[None]:
+    """Sends what C and C++ libraries print to standard error nowhere.
+
+    MetaIO, HDF5, ITK and VTK print there what is also raised or found otherwise.
+    """
     with _redirecting:
         try:
             sys.stderr.flush()
