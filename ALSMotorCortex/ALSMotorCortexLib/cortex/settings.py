@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from typing import Any
 
 from .errors import InputError
@@ -111,11 +112,12 @@ class Settings:
             (self.layer_depth not in DEPTHS, _one_of("layer_depth", DEPTHS)),
             (not 1 <= self.layers <= 250, "layers must be between 1 and 250."),
             (not 1 <= self.bins <= 1000, "bins must be between 1 and 1000."),
-            (self.fill_holes_mm3 < 0, "fill_holes_mm3 cannot be negative."),
-            (self.drop_islands_mm3 < 0, "drop_islands_mm3 cannot be negative."),
+            (not self.fill_holes_mm3 >= 0, "fill_holes_mm3 must be zero or more."),
+            (not self.drop_islands_mm3 >= 0, "drop_islands_mm3 must be zero or more."),
             (not 0 < self.confidence < 1, "confidence must lie between 0 and 1."),
             (self.bootstrap < 0, "bootstrap cannot be negative."),
-            (self.column_mm <= 0, "column_mm must be above zero."),
+            (not 0 < self.column_mm < inf, "column_mm must be above zero and finite."),
+            (self.seed < 0, "seed cannot be negative."),
             (
                 not known_reference,
                 "reference must be none, white_matter, csf or region:NAME.",
@@ -149,11 +151,16 @@ def _typed(name: str, value: Any, like: Any) -> Any:
     try:
         if isinstance(like, tuple):
             values = value if isinstance(value, (list, tuple)) else [value]
-            return tuple(int(v) for v in values)
-        if isinstance(like, int) and float(value) != int(value):
-            raise ValueError
-        return type(like)(value)
-    except (TypeError, ValueError):
+            return tuple(_whole(v) for v in values)
+        return _whole(value) if isinstance(like, int) else type(like)(value)
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"Setting {name} is {value!r}, which is not of the kind {type(like).__name__}."
         ) from None
+
+
+def _whole(value: Any) -> int:
+    """``value`` as an integer, or a ValueError where that would change it."""
+    if float(value) != int(value):
+        raise ValueError
+    return int(value)
