@@ -80,10 +80,24 @@ def lengths(points: NDArray) -> NDArray[np.float64]:
     return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
 
 
-def resample(points: NDArray, step: float) -> NDArray[np.float64]:
-    """A polyline (n, d) at even arc length, as near to ``step`` mm as the length allows."""
+def resample(points: NDArray, step: float, even: bool = False) -> NDArray[np.float64]:
+    """A polyline (n, d) at even arc length, as near to ``step`` mm as the length allows.
+
+    Args:
+        points: (n, d).
+        step: mm.
+        even: whether the number of pieces must be even.
+    """
     s = lengths(points)
-    at = np.linspace(0, s[-1], max(int(np.rint(s[-1] / step)), 2) + 1)
+    factor = 2 if even else 1
+    pieces = factor * max(int(np.rint(s[-1] / step / factor)), 1)
+    return evenly(points, pieces + 1)
+
+
+def evenly(points: NDArray, number: int) -> NDArray[np.float64]:
+    """``number`` points at even arc length along a polyline (n, d)."""
+    s = lengths(points)
+    at = np.linspace(0, s[-1], number)
     return np.stack([np.interp(at, s, column) for column in points.T], axis=1)
 
 

@@ -36,6 +36,7 @@ from .curves import (
     Plane,
     crossing,
     distance,
+    evenly,
     lengths,
     normals,
     offsets_along,
@@ -260,9 +261,9 @@ def trace_from_borders(
     swapped = np.linalg.norm(pial[[0, -1]] - white[[-1, 0]], axis=1).sum()
     white = white[::-1] if swapped < ends else white
     number = max(len(pial), len(white))
-    middle = (_evenly(pial, number) + _evenly(white, number)) / 2
-    strip = _sampled(image, plane, resample(middle, step))
-    to_white = _evenly(white, len(strip.points)) - strip.points
+    middle = (evenly(pial, number) + evenly(white, number)) / 2
+    strip = _sampled(image, plane, resample(middle, step, even=True))
+    to_white = evenly(white, len(strip.points)) - strip.points
     strip = strip if (to_white * strip.across).sum() > 0 else strip.reversed()
     outer, inner = (
         _bridged(offsets_along(strip.points, strip.across, border)) for border in (pial, white)
@@ -271,15 +272,9 @@ def trace_from_borders(
     return _result(strip, outer, inner, nothing, nothing, [])
 
 
-def _evenly(points: NDArray, number: int) -> NDArray:
-    s = lengths(points)
-    at = np.linspace(0, s[-1], number)
-    return np.stack([np.interp(at, s, column) for column in points.T], axis=1)
-
-
 def _bridged(values: NDArray) -> NDArray:
-    """Gaps, where a column meets no border, filled from beside them."""
-    known = np.flatnonzero(np.isfinite(values))
+    """Gaps, where a column meets no border within reach, filled from beside them."""
+    known = np.flatnonzero(np.abs(values) <= REACH_MM)
     if len(known) < len(values) / 2:
         raise InputError("The two borders do not lie side by side. Draw both along the cortex.")
     return np.interp(np.arange(len(values)), known, values[known])
@@ -309,7 +304,7 @@ def _near(plane: Plane, place: NDArray) -> str:
 
 def _curve(grid: Grid, plane: Plane, points: NDArray, step: float, name: str) -> NDArray:
     """The drawn curve (n, 2) at even arc length, checked."""
-    curve = resample(spline(plane.flat(points)), step)
+    curve = resample(spline(plane.flat(points)), step, even=True)
     out = ~inside(grid, plane.ras(curve))
     if out.any():
         raise InputError(
@@ -514,7 +509,9 @@ def _sharpen(
     """
     number = len(outer)
     every = max(1, round(PLACE_MM / strip.step))
-    places = np.unique(np.append(np.arange(0, number, every), number - 1))
+    half = np.arange(0, (number + 1) // 2, every)
+    # Alike from both ends, so that a reversed curve gives the same.
+    places = np.unique(np.concatenate([half, number - 1 - half]))
     reach = int(np.ceil(2 * PLACE_SD_MM / strip.step))
     near = np.arange(-reach, reach + 1)
     # At the ends of the curve a place has fewer neighbours, not repeated ones.
