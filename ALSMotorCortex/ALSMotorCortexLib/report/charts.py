@@ -104,9 +104,7 @@ def tick_texts(ticks: NDArray[np.float64]) -> list[str]:
     if largest >= 1e7 or step < 1e-5:
         return [words.number(float(t)) if t else "0" for t in ticks]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return [
-        words.minus(f"{t + 0.0:,.{decimals}f}".replace(",", words.NARROW_SPACE)) for t in ticks
-    ]
+    return [words.minus(f"{t + 0.0:,.{decimals}f}".replace(",", words.NARROW_SPACE)) for t in ticks]
 
 
 def shorten(text: str, most: int) -> str:
@@ -173,8 +171,8 @@ def thickness_histogram(measurement: Measurement) -> str:
         (box_swatch("#c9d9e4"), "outside these"),
         (line_swatch(INK, "", 1.5), f"median {words.with_unit(middle, 'mm')}"),
     ]
-    for order, name in enumerate(names[1:]):
-        colour, dash = series_style(order)
+    for name in names[1:]:
+        colour, dash = series_style(list(measurement.regions).index(name))
         axes.path(_steps(axes, edges, shares[name][0]), fill="none", stroke=colour,
                   stroke_width=2, stroke_dasharray=dash or "none")  # fmt: skip
         n = words.count(shares[name][1])
@@ -235,8 +233,10 @@ def profile_chart(measurement: Measurement, map_name: str, regions: Sequence[str
                   stroke_dasharray=dash or "none")  # fmt: skip
         what = f"mean, {region} (n = {words.count(sum(p.n for p in curve))})"
         entries.append((line_swatch(colour, dash), what))
-        if band:
-            entries.append((box_swatch(colour, 0.25), f"{level} interval of the mean"))
+    if any(_band(axes, curve) for curve in curves.values()):
+        colour = series_style(list(measurement.regions).index(next(iter(curves))))[0]
+        shade = box_swatch(colour if alone else INK, 0.25)
+        entries.append((shade, f"{level} interval of {'the mean' if alone else 'each mean'}"))
     axes.parts += _hover(axes, curves, unit, level)
     return axes.svg(f"Laminar profile of {map_name}") + legend(entries)
 
@@ -319,9 +319,7 @@ def _band(axes: _Axes, curve: Sequence[ProfileBin]) -> str:
     return "".join(parts)
 
 
-def _hover(
-    axes: _Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str
-) -> list[str]:
+def _hover(axes: _Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str) -> list[str]:
     """Invisible strips, one per bin, that say the bin's numbers under the pointer."""
     strips = []
     for bins in zip(*curves.values(), strict=True):

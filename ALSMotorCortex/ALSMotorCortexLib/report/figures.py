@@ -156,8 +156,8 @@ class SlicePictures:
         width, height = self.width, self.width * tall / wide
         where = f"{self.part.view.plane} slice {self.part.index + 1}"
         return (
-            f"<svg class='slice' viewBox='0 0 {width} {height:.1f}' role='img' "
-            f"aria-label='{escape(title, quote=True)}, {where}'>"
+            f"<svg class='slice' viewBox='0 0 {width} {height:.1f}' preserveAspectRatio='xMinYMin' "
+            f"role='img' aria-label='{escape(title, quote=True)}, {where}'>"
             f"<rect width='{width}' height='{height:.1f}' fill='#000'/>"
             f"<svg width='{width}' height='{height:.1f}' preserveAspectRatio='none' "
             f"viewBox='{left:.3f} {top:.3f} {columns:.3f} {rows:.3f}'>{''.join(layers)}</svg>"
@@ -202,12 +202,12 @@ def layer_legend(layers: int) -> str:
     """Colours of the layers, superficial first; a bar where there are many."""
     if layers > 8:
         return colour_bar(LAYERS, 1, layers, "", "layer, 1 superficial")
-    colours = ["#%02x%02x%02x" % tuple(c) for c in ramp(LAYERS, layers).tolist()]
+    colours = [f"#{bytes(c).hex()}" for c in ramp(LAYERS, layers).tolist()]
     names = [f"{k}" for k in range(1, layers + 1)]
     if layers > 1:
         names[0], names[-1] = "1 superficial", f"{layers} deep"
     boxes = [(charts.box_swatch(c), n) for c, n in zip(colours, names, strict=True)]
-    return charts.legend([*boxes, _unmeasured()])
+    return charts.legend(boxes)
 
 
 def colour_bar(
@@ -242,7 +242,7 @@ def colour_bar(
 
 def not_measured_legend() -> str:
     """The colour of ribbon voxels without a value."""
-    return charts.legend([_unmeasured()])
+    return charts.legend([(charts.box_swatch(f"#{PURPLE}"), words.NOT_MEASURED)])
 
 
 def thickness_range(measurement: Measurement) -> tuple[float, float]:
@@ -262,11 +262,6 @@ def scale_bar_mm(wide: float) -> float:
         return step
     leading = round(step / 10 ** np.floor(np.log10(step) + 1e-9))
     return float(step * (0.4 if leading == 5 else 0.5))
-
-
-def _unmeasured() -> tuple[str, str]:
-    colour = "#%02x%02x%02x" % NOT_MEASURED[:3]
-    return charts.box_swatch(colour), words.NOT_MEASURED
 
 
 def _on_dark(swatch: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..cortex.grid import Image
 from ..cortex.result import RIBBON, Finding, Measure, Measurement, ProfileBin
@@ -147,15 +149,17 @@ def _cards(measurement: Measurement) -> Iterator[tuple[str, str, str]]:
     sd = f"SD {text('thickness_sd')} over voxels" if known else "no voxel measured"
     yield "Mean thickness", text("thickness_mean"), sd
     yield "Ribbon volume", text("ribbon_volume"), f"mid-surface area {text('mid_surface_area')}"
-    yield "Voxels measured", words.count(known), (
-        f"of {words.count(total)}; {words.count(total - known)} without a value"
+    yield (
+        "Voxels measured",
+        words.count(known),
+        (f"of {words.count(total)}; {words.count(total - known)} without a value"),
     )
     for name in list(measurement.values)[:4]:
-        n = int(np.isfinite(measurement.values[name]).sum())
+        n = int(_used(measurement, name).sum())
         yield (
             f"Deep hypointensity, {name}",
             text("deep_hypointensity", name),
-            f"1 − deep / superficial; {words.count(n)} voxels with a value",
+            f"1 − deep / superficial; {words.count(n)} voxels",
         )
 
 
@@ -219,8 +223,7 @@ def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
     """The figures of a slice. Only those of the large one have legends: they hold for all."""
     settings = pictures.measurement.settings
     low, high = figures.thickness_range(pictures.measurement)
-    mine = pictures.measurement.thickness[pictures.part.where]
-    lost = int((~np.isfinite(mine)).sum())
+    lost = not np.isfinite(pictures.measurement.thickness).all()
     unmeasured = figures.not_measured_legend() if lost else ""
     scale = figures.colour_bar(VIRIDIS, low, high, "mm", "Thickness", clipped=True) + unmeasured
     depth = figures.colour_bar(CIVIDIS, 0, 1, "", "0 pial, 1 white matter") + unmeasured
@@ -232,7 +235,8 @@ def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
             yield _figure(name, pictures.map(name), figures.border_legend(), large)
     yield _figure("Thickness", pictures.thickness(low, high), scale, large)
     yield _figure(f"Depth, {settings.layer_depth}", pictures.depth(), depth, large)
-    yield _figure("Layers", pictures.layers(), figures.layer_legend(settings.layers), large)
+    layers = figures.layer_legend(settings.layers) + unmeasured
+    yield _figure("Layers", pictures.layers(), layers, large)
 
 
 def _figure(title: str, picture: str, legend: str, large: bool) -> str:
@@ -245,9 +249,7 @@ def _figure(title: str, picture: str, legend: str, large: bool) -> str:
 def _convention(view: View) -> str:
     if view.plane == "sagittal":
         return "The front of the head is on the left of each picture."
-    return (
-        "Radiological convention: the patient’s right side (R) is on the left of each picture."
-    )
+    return "Radiological convention: the patient’s right side (R) is on the left of each picture."
 
 
 # Charts ---------------------------------------------------------------------------------
@@ -294,8 +296,8 @@ def profiles(measurement: Measurement) -> str:
         else "No confidence interval was asked for. "
     )
     return (
-        f"<p>Mean in {s.bins} equal bins of {s.layer_depth} depth. {band}"
-        "Dashed upright lines separate the layers.</p>" + "".join(html)
+        f"<p>Mean in {words.count(s.bins)} equal bin{'s' * (s.bins > 1)} of {s.layer_depth} depth. "
+        f"{band}Dashed upright lines separate the layers.</p>" + "".join(html)
     )
 
 
@@ -339,13 +341,13 @@ def _measure_table(
 ) -> str:
     values = {(m.region, m.measure): m for m in own}
     listed = {m.measure: m.unit for m in own}  # in order of first appearance
-    have = measurement.values[map_name] if map_name else measurement.thickness
+    used = _used(measurement, map_name)
     counts = []
     for region in regions:
         inside = measurement.regions[region]
-        n = int(np.isfinite(have[inside]).sum())
+        n = int((inside & used).sum())
         counts.append(f"{words.count(n)} of {words.count(int(inside.sum()))}")
-    rows = [["Voxels with a value", *counts, ""]]
+    rows = [["Voxels measured", *counts, ""]]
     for name, unit in listed.items():
         cells = [
             _value(values[region, name].value, unit) if (region, name) in values else "–"
@@ -353,7 +355,14 @@ def _measure_table(
         ]
         rows.append([_measure_name(name), *cells, escape(words.unit_name(unit))])
     heads = ["Measure", *regions, "Unit"]
-    return _table(heads, rows, caption, numbers=range(1, len(regions) + 1))
+    return _table(heads, rows, caption, range(1, len(regions) + 1), "narrow")
+
+
+def _used(measurement: Measurement, map_name: str) -> NDArray[np.bool_]:
+    """(n,) the voxels that a map's measures, or without a map those of geometry, rest on."""
+    if map_name:
+        return np.isfinite(measurement.values[map_name]) & (measurement.layers > 0)
+    return np.isfinite(measurement.thickness)
 
 
 def _measure_name(measure: str) -> str:
@@ -409,14 +418,18 @@ def _profile_table(
 
 
 def _table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str, numbers: Iterable[int] = ()
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    caption: str,
+    numbers: Iterable[int] = (),
+    kind: str = "full",
 ) -> str:
-    """A table; heads and caption are text, cells are HTML."""
+    """A table; heads and caption are text, cells are HTML, ``numbers`` are columns of them."""
     right = set(numbers)
 
     def cell(tag: str, column: int, html: str) -> str:
-        kind = " class='number'" if column in right else ""
-        return f"<{tag}{kind}>{html}</{tag}>"
+        side = " class='number'" if column in right else ""
+        return f"<{tag}{side}>{html}</{tag}>"
 
     head = "".join(cell("th", i, escape(h)) for i, h in enumerate(heads))
     body = "".join(
@@ -424,7 +437,7 @@ def _table(
     )
     named = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f"<div class='wide'><table>{named}<thead><tr>{head}</tr></thead>"
+        f"<div class='wide'><table class='{kind}'>{named}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -501,9 +514,10 @@ def _byline(provenance: Mapping[str, Any]) -> str:
 
 def glossary(measurement: Measurement) -> str:
     """Every measure on the page with its formula and its name in ``measures.tsv``."""
+    names = (re.sub(r"layer_\d+_mean", "layer_K_mean", m.measure) for m in measurement.measures)
     items = "".join(
         f"<dt>{escape(words.term(name).name)}</dt><dd>{escape(words.term(name).meaning)} "
         f"<code>{escape(name)}</code></dd>"
-        for name in dict.fromkeys(m.measure for m in measurement.measures)
+        for name in dict.fromkeys(names)
     )
     return f"<dl class='glossary'>{items}</dl>" if items else ""

@@ -37,7 +37,7 @@ LAYERS = (SKY, YELLOW, VERMILLION)
 """From superficial to deep."""
 
 TRANSPARENT = (0, 0, 0, 0)
-NOT_MEASURED = (0xCC, 0x79, 0xA7, 255)
+NOT_MEASURED = (*bytes.fromhex(PURPLE), 255)
 STEPS = 254
 """Colours of a continuous scale in a picture, whose index 0 is outside and 255 not measured."""
 

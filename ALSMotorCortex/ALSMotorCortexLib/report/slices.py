@@ -223,9 +223,9 @@ def border_lines(measurement: Measurement, part: RibbonSlice) -> Iterator[NDArra
         reach = np.abs(down) * height + np.abs(right) * width
         pial = measurement.thickness[w] * measurement.depth_equidistant[w] / in_plane
         white = measurement.thickness[w] / in_plane - pial
-        half = 0.6 * (np.abs(right) * height + np.abs(down) * width)
+        half = 0.7 * (np.abs(right) * height + np.abs(down) * width)
         for away, sign in ((pial, -1), (white, 1)):
-            near = (away <= 0.8 * reach) & (in_plane >= SEEN_ON_EDGE)
+            near = (away <= reach) & (in_plane >= SEEN_ON_EDGE)
             row = part.rows + 0.5 + sign * away * down / height
             column = part.columns + 0.5 + sign * away * right / width
             along = half * right / height, -half * down / width

@@ -20,7 +20,7 @@ a:hover{text-decoration:underline}
 header+main>section:first-child h2{margin-top:26px}
 .box{padding:18px 20px 12px;background:var(--soft);border:1px solid var(--line);
 border-radius:8px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));gap:14px 24px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(168px,1fr));gap:14px 20px}
 .card h3{margin:0;font-size:13px;font-weight:400;color:var(--quiet)}
 .card p{margin:0;font-size:13px;color:var(--quiet)}
 .card .big{font-size:25px;line-height:1.25;font-weight:600;color:var(--ink);
@@ -63,6 +63,9 @@ td{padding:4px 10px 4px 0;vertical-align:top;border-bottom:1px solid var(--line)
 th.number,td.number{text-align:right;padding-left:10px}
 td.number{white-space:nowrap}
 td:first-child,th:first-child{padding-left:2px}
+table.narrow{width:auto;min-width:60%}
+.narrow td:last-child,.narrow th:last-child{min-width:7ch;padding-left:10px;white-space:nowrap}
+.narrow td:first-child{min-width:26ch}.narrow th.number{max-width:26ch}
 abbr{text-decoration:none;cursor:help;border-bottom:1px dotted #a9b3bb}
 .missing{font-style:italic;color:var(--warn)}
 details{margin-bottom:8px}
@@ -90,11 +93,16 @@ font:8pt Arial,sans-serif;color:#5b6873}}
 h1{font-size:17pt}h2{margin-top:22pt;font-size:13pt;break-after:avoid}h3{break-after:avoid}
 h3{font-size:10.5pt}.pictures.large,.pictures.small{grid-template-columns:repeat(2,minmax(0,1fr))}
 .pictures.small{grid-template-columns:repeat(4,minmax(0,1fr));gap:6px}
-.cards{grid-template-columns:repeat(4,1fr);gap:8pt 12pt}.card .big{font-size:15pt}
+.cards{grid-template-columns:repeat(auto-fit,minmax(31mm,1fr));gap:8pt 10pt}
+.card .big{font-size:15pt}
 .card h3,.card p,.legend,.scale,.plain{font-size:8pt}figcaption,.small figcaption{font-size:8.5pt}
-.box{padding:10pt 12pt 6pt}.one{max-width:150mm}.scale .bar{width:52mm}
+#slices{break-before:page}section>p{break-after:avoid}.large svg.slice{max-height:84mm}
+.small svg.slice{max-height:60mm}.box{padding:10pt 12pt 6pt}.one{max-width:150mm}
+.scale .bar{width:52mm}
 table,.pairs dl,.glossary{font-size:8pt}th{font-size:8pt}caption{font-size:10pt}
 td{padding-top:2px;padding-bottom:2px}tr{break-inside:avoid}thead{display:table-header-group}
-.wide{overflow:visible}code,pre{font-size:7pt}abbr{border:0}footer{break-inside:avoid}}
+.wide{overflow:visible}table.narrow{break-inside:avoid}
+.narrow td:first-child{min-width:0}
+code,pre{font-size:7pt}abbr{border:0}footer{break-inside:avoid}}
 """
 """Style sheet for the screen and, under ``@media print``, for A4 paper."""

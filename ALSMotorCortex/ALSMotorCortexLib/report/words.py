@@ -116,7 +116,7 @@ def term(measure: str) -> Term:
     """What to call a measure; one that is not known here gets its own name in plain words."""
     if measure in TERMS:
         return TERMS[measure]
-    if match := re.fullmatch(r"layer_(\d+)_mean", measure):
+    if match := re.fullmatch(r"layer_(\d+|K)_mean", measure):
         return Term(
             f"Layer {match[1]}, mean",
             f"Mean of the map in layer {match[1]}; layer 1 is the most superficial.",
