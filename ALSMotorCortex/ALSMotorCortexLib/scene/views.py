@@ -37,6 +37,9 @@ def show(scene: Any, nodes: Mapping[str, Any], ribbon: Ribbon) -> None:
         composite.SetForegroundVolumeID(nodes["thickness"].GetID())
         composite.SetForegroundOpacity(1.0)
         _fit(_slice_node(scene, *view), nodes["thickness"], ribbon)
+    # A view takes up the legend of a volume shown by a script only when the legend changes
+    # (vtkMRMLColorLegendDisplayableManager, ProcessMRMLNodesEvents).
+    slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(nodes["thickness"]).Modified()
     chart = next((n for key, n in nodes.items() if key.startswith("chart:")), None)
     _show_selection(scene, nodes["measures"], chart, background or nodes["thickness"])
     _show_layout(scene)
