@@ -84,7 +84,7 @@ def measure(
     inside |= _hemispheres(labels.grid, voxels, regions)
     values, found = _map_values(maps, labels.grid, voxels)
     findings += found
-    neighbours = adjacent_medians(ribbon, maps)
+    neighbours = adjacent_medians(ribbon, labels, settings, maps)
     findings += _contrast_findings(neighbours)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
