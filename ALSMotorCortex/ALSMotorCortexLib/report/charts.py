@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ WIDTH, HEIGHT = 680, 320
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 26, 46
 
 
-def nice_ticks(low: float, high: float, most: int = 7) -> NDArray[np.float64]:
+def nice_ticks(low: float, high: float, most: int = 7) -> NDArray:
     """Round numbers (1, 2 or 5 times a power of ten apart) from low to high."""
     step = nice_step((high - low) / max(most - 1, 1))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -45,10 +46,10 @@ class _Axes:
         self.x, self.y = x, y
         self.parts: list[str] = []
 
-    def px(self, x: NDArray | float) -> NDArray | float:
+    def px(self, x: Any) -> Any:
         return LEFT + (x - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
 
-    def py(self, y: NDArray | float) -> NDArray | float:
+    def py(self, y: Any) -> Any:
         share = (y - self.y[0]) / (self.y[1] - self.y[0])
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
@@ -246,7 +247,7 @@ def series_style(order: int) -> tuple[str, str]:
     return "#" + SERIES[order % len(SERIES)], DASHES[(order // 2) % len(DASHES)]
 
 
-def _histogram_edges(values: NDArray[np.float32]) -> NDArray[np.float64]:
+def _histogram_edges(values: NDArray[np.float32]) -> NDArray:
     low, high = (float(v) for v in np.quantile(values, [0.001, 0.995]))
     if high - low < 0.05:
         low, high = low - 0.1, high + 0.1

@@ -184,7 +184,8 @@ def window_around(slices: list[RibbonSlice]) -> Window:
     first = np.clip(np.floor(low), 0, shape - 1).astype(int)
     last = np.clip(np.ceil(high), first + 1, shape).astype(int)
     top, left, height, width = (int(v) for v in (*first, *(last - first)))
-    return Window(top, left, height, width, tuple(float(v) for v in (*low, *(high - low))))
+    frame = float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+    return Window(top, left, height, width, frame)
 
 
 def slice_values(image: Image, view: View, index: int, window: Window) -> NDArray[np.float32]:
@@ -218,6 +219,8 @@ def border_lines(measurement: Measurement, part: RibbonSlice) -> Iterator[NDArra
     right = normal[:, view.columns] * (-1 if view.flip_columns else 1)
     in_plane = np.hypot(down, right)
     height, width = view.spacing
+    # In rim style the border runs through a voxel beyond the outermost gray-matter voxel.
+    far = 1.5 if measurement.settings.label_style == "rim" else 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
         down, right = down / in_plane, right / in_plane
         reach = np.abs(down) * height + np.abs(right) * width
@@ -225,7 +228,7 @@ def border_lines(measurement: Measurement, part: RibbonSlice) -> Iterator[NDArra
         white = measurement.thickness[w] / in_plane - pial
         half = 0.7 * (np.abs(right) * height + np.abs(down) * width)
         for away, sign in ((pial, -1), (white, 1)):
-            near = (away <= reach) & (in_plane >= SEEN_ON_EDGE)
+            near = (away <= far * reach) & (in_plane >= SEEN_ON_EDGE)
             row = part.rows + 0.5 + sign * away * down / height
             column = part.columns + 0.5 + sign * away * right / width
             along = half * right / height, -half * down / width

@@ -96,7 +96,8 @@ h3{font-size:10.5pt}.pictures.large,.pictures.small{grid-template-columns:repeat
 .cards{grid-template-columns:repeat(auto-fit,minmax(31mm,1fr));gap:8pt 10pt}
 .card .big{font-size:15pt}
 .card h3,.card p,.legend,.scale,.plain{font-size:8pt}figcaption,.small figcaption{font-size:8.5pt}
-#slices{break-before:page}section>p{break-after:avoid}.large svg.slice{max-height:84mm}
+#slices{break-before:page}section>p{break-after:avoid}p{break-inside:avoid}
+.large svg.slice{max-height:84mm}
 .small svg.slice{max-height:60mm}.box{padding:10pt 12pt 6pt}.one{max-width:150mm}
 .scale .bar{width:52mm}
 table,.pairs dl,.glossary{font-size:8pt}th{font-size:8pt}caption{font-size:10pt}
