@@ -36,17 +36,18 @@ def coupled_paths(
     gap = np.arange(depths)[None] - np.arange(depths)[:, None]
     barred = np.where((gap < least) | (gap > most), np.inf, 0)
     total = barred + outer[0][:, None] + inner[0][None]
+    # Moves of the outer border at [outer, inner], of the inner one at [inner, outer].
     moves = np.zeros((columns, 2, depths, depths), dtype=np.int8)
     for column in range(1, columns):
         total = _step(total, stiffness, moves[column, 0])
-        total = _step(total.T, stiffness, moves[column, 1].T).T
+        total = _step(total.T, stiffness, moves[column, 1]).T
         total = total + barred + outer[column][:, None] + inner[column][None]
     path = np.empty((columns, 2), dtype=np.intp)
     path[-1] = np.unravel_index(int(np.argmin(total)), total.shape)
     for column in range(columns - 1, 0, -1):
         a, b = path[column]
         # Undo the moves in the reverse order: first the inner border's, then the outer's.
-        b = b + moves[column, 1, a, b]
+        b = b + moves[column, 1, b, a]
         a = a + moves[column, 0, a, b]
         path[column - 1] = a, b
     return path[:, 0], path[:, 1]

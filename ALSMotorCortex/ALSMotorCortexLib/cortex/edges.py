@@ -115,7 +115,7 @@ def model(
         jacobian: whether to work out the derivatives too.
 
     Returns:
-        (batch, n) values, and (batch, n, 12) derivatives, empty unless asked for.
+        (batch, n) values, and (batch, 12, n) derivatives, empty unless asked for.
     """
     a, log_t, f, log_s, log_w, log_u, v, d_o, d_a, d_m, d_b, d_w = parameters.T[:, :, None]
     thickness, blur, width, blade = (np.exp(x) for x in (log_t, log_s, log_w, log_u))
@@ -134,7 +134,7 @@ def model(
         d * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) for d, z in zip(sizes, distances, strict=True)
     )
     m_share = (blur / deep_blur) ** 2
-    slopes = np.empty((*values.shape, 12))
+    slopes = np.empty((len(values), 12, len(positions)))
     for index, slope in enumerate([
         -(g_o + g_a + g_b + g_w) / blur - g_m / deep_blur,
         -(g_b + g_w) * thickness / blur - g_m * (f * thickness / deep_blur + z_m * (1 - m_share)),
@@ -145,7 +145,7 @@ def model(
         1.0,
         *steps,
     ]):  # fmt: skip
-        slopes[..., index] = slope
+        slopes[:, index] = slope
     return values, slopes
 
 
@@ -265,12 +265,12 @@ class _Problem:
         rows, precision = self.rows[which], self.precision[which]
         left = self.values[which] - fitted
         off = self.targets[which] - np.einsum("brp,bp->br", rows, parameters)
-        weighted = slopes.transpose(0, 2, 1) * precision[:, None, :]
+        weighted = slopes * precision[:, None, :]
         across = rows.transpose(0, 2, 1)
         return _State(
             (precision * left**2).sum(axis=1) + (off**2).sum(axis=1),
             (weighted @ left[..., None] + across @ off[..., None])[..., 0],
-            weighted @ slopes + across @ rows,
+            weighted @ slopes.transpose(0, 2, 1) + across @ rows,
         )
 
 

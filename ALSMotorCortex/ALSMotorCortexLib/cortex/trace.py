@@ -552,12 +552,12 @@ def _linear_start(
 ) -> tuple[NDArray, NDArray]:
     """Levels that suit each place with the edges where they are, and the noise there."""
     _, slopes = profile_model(start, at, jacobian=True)
-    design = slopes[..., V:] * np.sqrt(weights)[..., None]
+    design = slopes[:, V:] * np.sqrt(weights)[:, None]
     ridge = np.diag([1e-6, 0.05, 1e-3, 1e-2, 1e-3, 0.05]) * weights.sum(axis=1).mean()
-    normal = design.transpose(0, 2, 1) @ design + ridge
+    normal = design @ design.transpose(0, 2, 1) + ridge
     off = (profiles - profile_model(start, at)[0]) * np.sqrt(weights)
     start = start.copy()
-    start[:, V:] += np.linalg.solve(normal, np.einsum("pnl,pn->pl", design, off)[..., None])[..., 0]
+    start[:, V:] += np.linalg.solve(normal, design @ off[..., None])[..., 0]
     left = weights * (profiles - profile_model(start, at)[0]) ** 2
     noise = np.sqrt(left.sum(axis=1) / np.maximum(weights.sum(axis=1) - 6, 1)) + 1e-4
     return start, np.full(len(start), float(np.median(noise)))
