@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from known_ribbons import rearranged, turned
 from numpy.testing import assert_allclose
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
+from known_ribbons import rearranged, turned
 
 angles = st.tuples(*[st.floats(-180, 180)] * 3)
 shifts = st.tuples(*[st.floats(-200, 200)] * 3)

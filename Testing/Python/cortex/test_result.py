@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from known_ribbons import SETTINGS
 
 from ALSMotorCortexLib.cortex.grid import Grid
 from ALSMotorCortexLib.cortex.result import RIBBON, Measure, Measurement
+from known_ribbons import SETTINGS
 
 SHAPE = (2, 3, 4)
 

@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from known_ribbons import SETTINGS
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.settings import DEPTHS, LABEL_STYLES, PLANES, Settings
+from known_ribbons import SETTINGS
 
 NAN, INF = float("nan"), float("inf")
 
