@@ -257,6 +257,8 @@ def _no_border(fit: Fit, positions: NDArray, flipped: bool) -> str:
         return "No pial border shows along the caliper."
     if np.abs(fit.parameters[D_B]) < LEAST_STEP_SDS * errors[D_B] or fit.white > high:
         return "No white-matter border shows along the caliper."
+    if not THICKNESS_MM[0] / 2 < fit.thickness < THICKNESS_MM[1] + 0.5:
+        return f"No two borders within {THICKNESS_MM[1]:.0f} mm show along the caliper."
     return ""
 
 

@@ -16,9 +16,17 @@ The signs of the steps are free, so that any contrast will do.
 What the data leave open is settled by weak priors, each a pseudo-observation: the deep
 layers start at 0.65 +- 0.12 of the depth (they are the deep third of the measurement),
 the step at ``m`` is 0.25 +- 0.5 of the drop from gray to white matter, and the blur is
-near that of a voxel. A white-matter border whose own step is under 30 % of that drop is
-penalised, since then ``b`` would sit on noise in the white matter. These values are
-choices, checked on phantoms with and without a dark deep layer.
+near that of a voxel. Some shapes are penalised because they are not cortex:
+
+* a white-matter border whose own step is under 35 % of that drop: ``b`` would sit on
+  noise in the white matter;
+* far sides beyond which the intensity does not come back: ``e_o`` would be the pial
+  border, or ``e_w`` the white-matter border;
+* a trough between the borders that is deep, or from which the intensity rises again by
+  over 60 %: a sulcus, or a blade of white matter.
+
+These values are choices, checked on phantoms with and without a dark deep layer and on
+7 T images. The fit with the best evidence is taken; the others enter its uncertainty.
 
 All profiles of one call share their sample positions and are fitted together.
 Intensities come in and go out in the map's unit.
@@ -48,6 +56,7 @@ SAME_SIGN = 0.05
 MOST_RETURN = 1.5
 MOST_BACK, BACK_PENALTY = 0.35, 100.0
 NEVER = 1e4
+SLACK_MM = 0.3
 MOST_TROUGH, LEAST_RISE, MOST_RISE = 0.7, 0.15, 0.6
 PARTIAL_PENALTY = 30.0
 ABSENT = 1e-2
@@ -475,7 +484,10 @@ def _search_one(
     scores += chi + _penalty(start[:, D_O:], rule)
     # The white-matter border must lie among the samples, and so must the pial one.
     ends = np.stack([start[:, A], start[:, A] + np.exp(start[:, LOG_T])], axis=1)
-    scores += np.where((ends[:, 0] < positions[0]) | (ends[:, 1] > positions[-1]), 1e3, 0)
+    outside = (ends[:, 0] < positions[0]) | (ends[:, 1] > positions[-1])
+    thickness, tried = np.diff(ends)[:, 0], places[:, 3] - places[:, 1]
+    outside |= (thickness < tried.min() - SLACK_MM) | (thickness > tried.max() + SLACK_MM)
+    scores += np.where(outside, NEVER, 0)
     if centre_sd:
         scores += (ends.mean(axis=1) / centre_sd) ** 2
     scores += np.linalg.slogdet(curvature)[1]

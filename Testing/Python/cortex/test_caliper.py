@@ -78,8 +78,9 @@ def test_noise_free_borders_are_sub_voxel(thickness, angle, shift, contrast, gyr
     ring = Ring(7.0 if gyrus else 5.0, thickness, gyrus, (12 + shift[0], 12 + shift[1]))
     image = ring.image(0.25, CONTRASTS[contrast], size=24)
     found = across(ring, image, angle, width_mm=0.5)
-    # A band of three voxels darker than white matter is the hardest.
-    limit = 0.09 if contrast == "band" else 0.05
+    # A sharp border along the voxel grid shows in one mixed voxel only, and a band of three
+    # voxels darker than white matter is the hardest.
+    limit = 0.09 if contrast == "band" else 0.07
     assert abs(found.thickness - thickness) < limit
     assert abs(ring.depth(found.pial_ras)) < 0.03
 
