@@ -46,8 +46,11 @@ TOLERANCE = 0.35
 """How far, in voxels, a border may contradict a voxel's label before a narrower kernel is
 taken. A voxel's label speaks for its centre, the border passes within half a voxel."""
 
-THICK = 2.0
+THICK = 3.0
 """Spacing, in voxels of the finest axis, from which on an axis is that of thick slices."""
+
+EVEN = 1.5
+"""Spacing, likewise, up to which an axis can be blurred at every second voxel."""
 
 CLEARANCE = 0.02
 """Distance in voxels that a border keeps from every voxel centre."""
@@ -144,7 +147,7 @@ def _blur(
     blurring there costs a small part, and cubic interpolation brings it back.
     """
     blurred, previous, done = [], inside, 0.0
-    halved = [a for a in scale.axes if scale.steps[a] < THICK and inside.shape[a] > 3]
+    halved = [a for a in scale.axes if scale.steps[a] < EVEN and inside.shape[a] > 3]
     for variance in variances:
         sigma = np.array(scale.sigmas(np.sqrt(variance - done)))
         if variance == COARSE_FROM:
