@@ -25,8 +25,9 @@ near that of a voxel. Some shapes are penalised because they are not cortex:
 * a trough between the borders that is deep, or from which the intensity rises again by
   over 60 %: a sulcus, or a blade of white matter.
 
-These values are choices, checked on phantoms with and without a dark deep layer and on
-7 T images. The fit with the best evidence is taken; the others enter its uncertainty.
+These values are choices, checked on phantoms with and without a dark deep layer and on one
+7 T T1-weighted image. The fit with the best evidence is taken; the others enter its
+uncertainty.
 
 All profiles of one call share their sample positions and are fitted together.
 Intensities come in and go out in the map's unit.
