@@ -81,11 +81,12 @@ def find_border(
 
     Args:
         inside: (k, j, i) 1 inside, 0 outside, 0.5 where the border runs through the voxel.
+            Values in between lean to one side: the voxel's centre is kept on that side.
         spacing: mm along (k, j, i).
         axes: axes to work along; others are separate slices.
 
     Returns:
-        The border. The distance's sign agrees with every voxel that is 0 or 1: the border never
+        The border. The distance's sign agrees with every voxel but those of 0.5: the border never
         jumps over a voxel centre, so it stays within a voxel of the staircase and a one-voxel
         sulcus stays open.
     """
@@ -106,8 +107,8 @@ def find_border(
     level = _lone_level(blurred, distances, variances, near, scale)
     level = _allowed_by_labels(level, estimates, label, near, inside.shape, axes)
     distance = _interpolate(estimates, _smoothed(level, near, inside.shape, scale))
-    distance = np.where(label == 1, np.maximum(distance, CLEARANCE), distance)
-    distance = np.where(label == 0, np.minimum(distance, -CLEARANCE), distance)
+    distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
+    distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
     curvature = _curvature(distances)
     unit = scale.unit
     return Border(
@@ -232,8 +233,8 @@ def _allowed_by_labels(
     """The level lowered where its border would run on the wrong side of voxel centres."""
     reach = [5 if a in axes else 1 for a in range(3)]
     for i in range(len(estimates) - 1, 0, -1):
-        wrong = (estimates[i] > TOLERANCE) & (label == 0)
-        wrong |= (estimates[i] < -TOLERANCE) & (label == 1)
+        wrong = (estimates[i] > TOLERANCE) & (label < 0.5)
+        wrong |= (estimates[i] < -TOLERANCE) & (label > 0.5)
         if wrong.any():
             mask = np.zeros(shape, np.uint8)
             mask.reshape(-1)[near[wrong]] = 1

@@ -26,6 +26,9 @@ from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity, spread
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
 """The two borders and the potential on them."""
 
+SHUT = 0.49
+"""Inside value of rim-line voxels with nothing behind them: all but 0.5, leaning outside."""
+
 WORKERS = 2
 """Threads that share the work on a large ribbon."""
 
@@ -104,16 +107,10 @@ def make_domain(ribbon: Ribbon) -> Domain:
     spacing = ribbon.grid.spacing
     filled = spread(ribbon.tissue, max(ribbon.tissue.shape), onto=CUT)
 
-    halfway = None
-    if ribbon.line is not None:
-        # Beyond a cut side the lines go on as a layer of voxels around the gray matter.
-        layer = ndimage.binary_dilation(filled == GRAY, connectivity(ribbon.axes))
-        halfway = (layer & (filled != GRAY)) | ribbon.line
-
     def border(code: int) -> Border:
         inside = (filled != code).astype(np.float32)
-        if halfway is not None:
-            inside[halfway & (filled == code)] = 0.5
+        if ribbon.line is not None:
+            _draw_line(inside, ribbon, filled, code)
         return find_border(inside, spacing, ribbon.axes)
 
     codes = [code for code, _ in BORDERS]
@@ -127,6 +124,29 @@ def make_domain(ribbon: Ribbon) -> Domain:
             between &= ~(found.distance <= 0)
         tissue = np.where(between, np.uint8(GRAY), tissue)
     return _listed_domain(ribbon, tissue, borders)
+
+
+def _draw_line(
+    inside: NDArray[np.float32], ribbon: Ribbon, filled: NDArray[np.uint8], code: int
+) -> None:
+    """Mark, in place, that a border runs through the middle of the voxels of a rim line.
+
+    Args:
+        inside: (k, j, i) 0 at the border's tissue and 1 elsewhere.
+        ribbon: holds the lines.
+        filled: (k, j, i) tissue codes, grown into what is unlabelled.
+        code: the border's tissue.
+    """
+    own = filled == code
+    line = ribbon.line & own
+    # Beyond a cut side the lines go on as a layer of voxels around the gray matter.
+    layer = ndimage.binary_dilation(filled == GRAY, connectivity(ribbon.axes))
+    inside[line | (layer & own)] = 0.5
+    # Where two lines, or one line, fill a narrow sulcus, there is nothing behind them to pull
+    # the border through their middle: their centres are kept outside.
+    around = np.ones([3 if a in ribbon.axes else 1 for a in range(3)], bool)
+    behind = ndimage.binary_dilation(own & ~line, around)
+    inside[line & ~behind] = SHUT
 
 
 def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int, Border]) -> Domain:
