@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
@@ -42,6 +43,15 @@ def tube(
     radius = np.broadcast_to(np.hypot(j, i * spacing[2]), shape)
     labels = np.where(radius < inner, WM, np.where(radius > outer, CSF, GM)).astype(np.uint8)
     return Image(labels, Grid.from_spacing(shape, spacing), "tube"), radius
+
+
+def scrambled(seed: int, smooth: float) -> Image:
+    """Random label blobs of all tissues and of none, the larger the more ``smooth``."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=(10, 14, 14)), smooth)
+    levels = np.quantile(noise, [0.25, 0.5, 0.7])
+    array = np.array([WM, GM, CSF, UNLABELLED], np.uint8)[np.searchsorted(levels, noise)]
+    return Image(array, Grid.from_spacing(array.shape, (0.4, 0.3, 0.3)), "blobs")
 
 
 def hidden(labels: Image, mask: NDArray[np.bool_], value: int = UNLABELLED) -> Image:
