@@ -15,6 +15,14 @@ PLANES = ("none", "axial", "coronal", "sagittal")
 DEPTHS = ("equivolume", "equidistant")
 REFERENCES = ("none", "white_matter", "csf")
 
+TISSUES = {"other_bank": "opposite bank", "gm": "gray matter", "csf": "CSF", "wm": "white matter"}
+"""What the fields of :class:`Settings` that hold label values are called."""
+
+PRIORITY = tuple(TISSUES)
+"""Where segments overlap, the later in this list wins. White matter wins over all, because
+cortex is often drawn as a margin grown from the white matter; CSF wins over gray matter, so
+that a sulcus drawn on top of the cortex stays open."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -20,13 +20,8 @@ from numpy.typing import NDArray
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Finding
+from ..cortex.settings import PRIORITY, TISSUES
 from .images import ImageFile, read_layers, whole_numbers
-
-# Where segments overlap, the later in this list wins. White matter wins over all, because
-# cortex is often drawn as a margin grown from the white matter; CSF wins over gray matter, so
-# that a sulcus drawn on top of the cortex stays open.
-PRIORITY = ("other_bank", "gm", "csf", "wm")
-_TISSUES = {"other_bank": "opposite bank", "gm": "gray matter", "csf": "CSF", "wm": "white matter"}
 
 
 @dataclass(frozen=True)
@@ -161,8 +156,8 @@ class LabelFile:
                 other = used.setdefault((s.layer, s.value), tissue)
                 if other != tissue:
                     raise InputError(
-                        f"The label {s.name} is given as both {_TISSUES[other]} and "
-                        f"{_TISSUES[tissue]}. Each label belongs to one tissue."
+                        f"The label {s.name} is given as both {TISSUES[other]} and "
+                        f"{TISSUES[tissue]}. Each label belongs to one tissue."
                     )
 
     def _merged(
@@ -196,7 +191,7 @@ class LabelFile:
             return ()
         first = np.array(np.unravel_index(int(np.argmax(overlap)), overlap.shape))
         r, a, s = (float(x) for x in self.image.grid.ras(first))
-        order = ", then ".join(_TISSUES[tissue] for tissue in reversed(PRIORITY))
+        order = ", then ".join(TISSUES[tissue] for tissue in reversed(PRIORITY))
         return (
             Finding(
                 "segments_overlap",
