@@ -50,6 +50,16 @@ class Ribbon:
         """RAS in mm of index points (n, 3) of the box."""
         return self.grid.ras(np.asarray(kji) + np.array(self.start))
 
+    def open_sides(self) -> list[tuple[int, int]]:
+        """(axis, -1 or 1) of the sides where the box ends because the volume does."""
+        sides = []
+        for axis in self.axes:
+            if self.start[axis] == 0:
+                sides.append((axis, -1))
+            if self.start[axis] + self.tissue.shape[axis] == self.grid.shape[axis]:
+                sides.append((axis, 1))
+        return sides
+
     def grid_indices(self, box_indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Flat indices into the label grid of flat indices (n,) into the box."""
         kji = np.unravel_index(box_indices, self.tissue.shape)

@@ -34,6 +34,9 @@ MAX_STEPS = 120
 STALLED = 0.02
 """Share of the expected rise in potential below which a field line has stalled."""
 
+MAX_BEYOND_MM = 3.0
+"""How far a line is continued past the volume's edge."""
+
 COMPLETED_VOXELS = 3
 """How many voxels far lost lines are completed from their neighbours."""
 
@@ -168,7 +171,7 @@ def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32
 
     Past the white and pial borders the potential goes on in proportion to the distance from the
     border, and the gradient stays as it is. Past cut faces both are mirrored, so that nothing
-    flows through.
+    flows through; past the volume's edge both go on straight.
     """
     n, m = domain.inside, domain.bordered
     rim = _Rim(domain, np.isfinite(potential))
@@ -179,14 +182,29 @@ def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32
         field[:n, 1 + axis] = _slope(domain, field[:m, 0], axis)
     field[n:m, 1:] = rim.gradient(field[:n, 1:])
     field[m:] = _mirrored(domain, field[:m])
+    _continue_straight(domain, field)
     return field
+
+
+def _continue_straight(domain: Domain, field: NDArray[np.float32]) -> None:
+    """Give the voxels past the volume's edge a field that goes on as it came, in place."""
+    m = domain.bordered
+    for axis in domain.axes:
+        edge = np.flatnonzero(domain.straight == axis)
+        for side in (-1, 1):
+            past = domain.neighbour(axis, side)[edge]
+            cut = past >= m
+            here, past = edge[cut], past[cut]
+            field[past, 1:] = field[here, 1:]
+            field[past, 0] = field[here, 0] + side * domain.spacing[axis] * field[here, 1 + axis]
 
 
 def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """(inside,) derivative of the potential (bordered,) along an axis, in 1/mm.
 
     Five-point differences where two voxels on either side are known, which are exact for
-    polynomials up to degree four; else three-point ones. Cut faces mirror the potential.
+    polynomials up to degree four; else three-point ones. Cut faces mirror the potential, the
+    volume's edge continues it.
     """
     n, m = domain.inside, domain.bordered
     own = potential[:n]
@@ -199,6 +217,8 @@ def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray
     known = (lower < m) & (higher < m)
     inner, lower, higher = inner[known], lower[known], higher[known]
     slope = near / 2
+    edge = domain.straight == axis
+    slope[edge & ((low >= m) != (high >= m))] *= 2
     slope[inner] = near[inner] * (2 / 3) - (potential[higher] - potential[lower]) / 12
     return slope / np.float32(domain.spacing[axis])
 
@@ -337,6 +357,14 @@ class _Tracer:
             there = _Slope(self._interpolate(ahead, on_field), target, way)
             so_far[:, 0] += step
             so_far[:, 1] += step * _mean_between(here, there, before, step / self._step)
+            # A line that leaves the volume is continued with the slope it left with.
+            left = self._outside(ahead) & (here.remaining < MAX_BEYOND_MM)
+            length[active[left]] = (so_far[:, 0] - step + here.remaining)[left]
+            beyond = (here.remaining - step) * here.per_slope
+            volume[active[left]] = (so_far[:, 1] + beyond)[left]
+            ends[active[left]] = (place + here.remaining[:, None] * here.direction * self._per_mm)[
+                left
+            ]
             done = last & on_field
             index = active[done]
             rest = there.remaining[done]
@@ -369,8 +397,13 @@ class _Tracer:
             bend = (0.5 * step / self._step)[:, None]
             direction = here.direction + bend * (here.direction - before.direction)
         ahead = place + step[:, None] * direction * self._per_mm
-        on_field = np.isfinite(ahead).all(axis=1)
+        on_field = ~self._outside(ahead)
         return ahead, on_field
+
+    def _outside(self, place: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether points lie beyond the centres of the box's outermost voxels."""
+        end = np.array(self._domain.shape, np.float32) - 1
+        return ~((place >= 0) & (place <= end)).all(axis=1)
 
     def _interpolate(
         self, place: NDArray[np.float32], on_field: NDArray[np.bool_]

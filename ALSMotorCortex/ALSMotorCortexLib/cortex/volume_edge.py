@@ -1,0 +1,90 @@
+"""Where the volume's edge cuts the ribbon.
+
+The scanner's slab ends where it ends, often obliquely to the cortex. A field that may not cross
+that edge would have to run along it, and the cortex would seem as thick as the oblique cut
+through it. So the field is taken to go on straight there: its second derivative across the edge
+is zero, which leaves Laplace's equation within the outermost layer of voxels. For a flat cortex
+that is exact at any angle; where the cut runs along the cortex, so that the layer's own piece of
+ribbon does not reach from border to border, the edge is a cut face like others.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from .laplace import Domain
+
+NONE = -1
+"""Axis of a voxel that lies on no edge."""
+
+
+def straight_edges(
+    domain: Domain, open_sides: list[tuple[int, int]], codes: tuple[int, ...]
+) -> NDArray[np.int8]:
+    """(inside,) the axis along which the field goes on straight past each voxel, else -1.
+
+    Args:
+        domain: voxels and borders.
+        open_sides: (axis, -1 or 1) of each side where the box ends with the volume.
+        codes: tissue codes of the borders, all of which a layer's piece has to touch.
+    """
+    axis_of = np.full(domain.inside, NONE, np.int8)
+    places = np.unravel_index(domain.voxels[: domain.inside], domain.shape)
+    for axis, side in open_sides:
+        # The box keeps an empty layer around the ribbon's.
+        outermost = 1 if side < 0 else domain.shape[axis] - 2
+        layer = np.flatnonzero((places[axis] == outermost) & (axis_of == NONE))
+        if domain.shape[axis] > 3 and len(layer):
+            axis_of[layer[_spans(domain, layer, axis, codes)]] = axis
+    return axis_of
+
+
+def _spans(
+    domain: Domain, layer: NDArray[np.int64], axis: int, codes: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """(layer,) whether a voxel's connected piece of the layer touches all borders."""
+    place = np.full(len(domain.voxels), -1, np.int64)
+    place[layer] = np.arange(len(layer))
+    touches = np.zeros((len(codes), len(layer)), bool)
+    pairs = []
+    for other, side in product([a for a in domain.axes if a != axis], (-1, 1)):
+        neighbour = domain.neighbour(other, side)[layer]
+        touches |= domain.beyond[neighbour] == np.array(codes)[:, None]
+        joined = np.flatnonzero(place[neighbour] >= 0)
+        pairs.append((joined, place[neighbour[joined]]))
+    rows, columns = (np.concatenate(p) for p in zip(*pairs, strict=True))
+    graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), shape=[len(layer)] * 2)
+    count, piece = connected_components(graph, directed=False)
+    spans = np.ones(count, bool)
+    for touching in touches:
+        spans &= np.bincount(piece, weights=touching, minlength=count) > 0
+    return spans[piece]
+
+
+def layer_matrix(matrix: sparse.csr_array, layer: NDArray[np.int64]) -> sparse.csr_array:
+    """The matrix of Laplace's equation within some voxels, without flux to any others.
+
+    Args:
+        matrix: of all voxels; a row's sum is what its borders contribute.
+        layer: places of the voxels.
+    """
+    within = matrix[layer][:, layer].tocoo()
+    off = within.row != within.col
+    borders = matrix.sum(axis=1)[layer]
+    values, rows, columns = within.data[off], within.row[off], within.col[off]
+    diagonal = borders - np.bincount(rows, weights=values, minlength=len(layer))
+    index = np.arange(len(layer))
+    return sparse.csr_array(
+        (
+            np.concatenate([values, diagonal]),
+            (np.concatenate([rows, index]), np.concatenate([columns, index])),
+        ),
+        shape=within.shape,
+    )
