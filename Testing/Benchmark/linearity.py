@@ -62,14 +62,23 @@ def report(quick: bool) -> Iterator[str]:
         records.append(json.loads(run.output))
     head = ("gray-matter voxels", "wall (s)", "processor (s)", "per million", "memory (MiB)")
     yield table([*head, "per million"], [_row(record) for record in records])
+    steps = table(
+        ["gray-matter voxels", *records[0]["seconds"]], [_steps_row(record) for record in records]
+    )
+    yield "Wall seconds per million voxels, by step:\n\n" + steps
     large = [r for r in records if r["voxels"] >= 90_000]
     counts = np.log([r["voxels"] for r in large])
-    time, memory = (
-        np.polyfit(counts, np.log([r[kind] for r in large]), 1)[0] for kind in ("cores", "added")
+    wall, cores, memory = (
+        np.polyfit(counts, np.log(values), 1)[0]
+        for values in (
+            [sum(r["seconds"].values()) for r in large],
+            [r["cores"] for r in large],
+            [r["added"] for r in large],
+        )
     )
     yield (
-        f"From 100,000 voxels on, processor time grows as voxels to the power of {time:.2f}, "
-        f"memory as voxels to the power of {memory:.2f} (1 is linear)."
+        f"From 100,000 voxels on, cost grows as voxels to the power of {wall:.2f} (wall time), "
+        f"{cores:.2f} (processor time) and {memory:.2f} (memory); 1 is linear."
     )
 
 
@@ -83,6 +92,11 @@ def _row(record: dict) -> list[str]:
         f"{record['added']:,.0f}",
         f"{record['added'] / millions:,.0f}",
     ]
+
+
+def _steps_row(record: dict) -> list[str]:
+    millions = record["voxels"] / 1e6
+    return [f"{record['voxels']:,}", *(f"{s / millions:.2f}" for s in record["seconds"].values())]
 
 
 if __name__ == "__main__":
