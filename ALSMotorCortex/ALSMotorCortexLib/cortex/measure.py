@@ -154,7 +154,7 @@ class _Clock:
 def _middles_mm(lines: Streamlines, domain: Domain) -> NDArray[np.float32]:
     """(n, 3) mm from the box's corner, half-way between the ends of each field line."""
     middle = (lines.ends[WHITE] + lines.ends[PIAL]) / 2
-    return middle * np.array(domain.spacing, np.float32)
+    return (middle * np.array(domain.spacing)).astype(np.float32)
 
 
 def _region_masks(

@@ -104,6 +104,7 @@ class CentralSulcus:
 
     @property
     def box(self) -> Floats:
+        """(2, 3) mm, two corners of the drawn part."""
         return np.array([[-6.0, -25.0, -25.0], [6.0, 25.0, 25.0]])
 
     @cached_property
@@ -123,9 +124,11 @@ class CentralSulcus:
         return Strip(log_derivative, half_length=48.0, height=self.thickness, origin=3j)
 
     def tissue(self, points: Floats) -> NDArray[np.uint8]:
+        """(n,) labels at points (n, 3) in own coordinates."""
         return self.look(points)[1]
 
     def sample(self, points: Floats) -> Truth:
+        """The truth of M1 at points (n, 3) in own coordinates."""
         w, tissue, _ = self.look(points)
         return strip_truth(self.strip, points, w, tissue, np.inf)
 

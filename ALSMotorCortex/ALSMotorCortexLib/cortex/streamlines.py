@@ -220,7 +220,7 @@ def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray
     edge = domain.straight == axis
     slope[edge & ((low >= m) != (high >= m))] *= 2
     slope[inner] = near[inner] * (2 / 3) - (potential[higher] - potential[lower]) / 12
-    return slope / np.float32(domain.spacing[axis])
+    return (slope / domain.spacing[axis]).astype(np.float32)
 
 
 class _Rim:
@@ -245,7 +245,8 @@ class _Rim:
     def _sum(self, values: NDArray) -> NDArray[np.float64]:
         """Sums of ``values`` (one a pair) over each rim voxel's inside neighbours."""
         count = self._domain.bordered - self._domain.inside
-        return np.bincount(self._row, weights=values, minlength=count)
+        sums = np.bincount(self._row, weights=values, minlength=count)
+        return sums.astype(np.float64, copy=False)
 
     def potential(self, potential: NDArray[np.float32]) -> NDArray[np.float64]:
         """The potential at the rim voxels, from inside (inside,).
@@ -356,7 +357,9 @@ class _Tracer:
             ahead, on_field = self._advance(place, here, before, step)
             there = _Slope(self._interpolate(ahead, on_field), target, way)
             so_far[:, 0] += step
-            so_far[:, 1] += step * _mean_between(here, there, before, step / self._step)
+            so_far[:, 1] += step * _mean_between(
+                here, there, before, (step / self._step).astype(np.float32)
+            )
             # A line that leaves the volume is continued with the slope it left with.
             left = self._outside(ahead) & (here.remaining < MAX_BEYOND_MM)
             length[active[left]] = (so_far[:, 0] - step + here.remaining)[left]
@@ -403,7 +406,7 @@ class _Tracer:
     def _outside(self, place: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Whether points lie beyond the centres of the box's outermost voxels."""
         end = np.array(self._domain.shape, np.float32) - 1
-        return ~((place >= 0) & (place <= end)).all(axis=1)
+        return np.asarray(~((place >= 0) & (place <= end)).all(axis=1))
 
     def _interpolate(
         self, place: NDArray[np.float32], on_field: NDArray[np.bool_]

@@ -60,7 +60,8 @@ def _spans(
         joined = np.flatnonzero(place[neighbour] >= 0)
         pairs.append((joined, place[neighbour[joined]]))
     rows, columns = (np.concatenate(p) for p in zip(*pairs, strict=True))
-    graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), shape=[len(layer)] * 2)
+    size = len(layer)
+    graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
     count, piece = connected_components(graph, directed=False)
     spans = np.ones(count, bool)
     for touching in touches:
