@@ -1,0 +1,64 @@
+"""Keyboard shortcuts that work while the module is open.
+
+Slicer's own lists, in its user guide: "Mouse & Keyboard Shortcuts" of the user interface (Ctrl
+with F, O, S, W, H, B, G, V, digits and arrows, single letters in the views) and those of the
+modules Markups (Ctrl+Shift with A, T, Space), Sequences (Ctrl+Shift with arrows) and Segment
+Editor (single letters, digits and Space). The ones here follow the pattern of Markups and take
+letters that none of them uses. On macOS Ctrl is the Command key, as everywhere in Qt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SHORTCUTS = {
+    "measure": "Ctrl+Shift+M",
+    "caliper": "Ctrl+Shift+K",
+    "trace": "Ctrl+Shift+L",
+    "layout": "Ctrl+Shift+Y",
+    "report": "Ctrl+Shift+R",
+}
+"""Key of each action, as Qt reads it and as a tool tip shows it."""
+
+OF_SLICER = frozenset(
+    {
+        *(f"Ctrl+{key}" for key in "ABCFGHOQSVWXYZ0123456789`,"),
+        *(f"Ctrl+{key}" for key in ("Left", "Right", "Up", "Down")),
+        *(f"Ctrl+Shift+{key}" for key in ("A", "T", "Space", "Left", "Right", "Up", "Down")),
+        *(f"Shift+{key}" for key in "0123456789V"),
+        *("0123456789BFGIQRSTUVWYZ[]{}+-"),
+        *("Left", "Right", "Up", "Down", "Space", "Esc", "Del", "Backspace", "Home", "End"),
+    }
+)
+"""Keys that Slicer itself uses somewhere, from the lists named above."""
+
+
+def install(window: Any, actions: Mapping[str, Callable[[], Any]]) -> list[Any]:
+    """Makes the keys work.
+
+    Args:
+        window: Slicer's main window; None, as without one, gives no shortcut.
+        actions: what to call for a name of :data:`SHORTCUTS`. Names left out get no key.
+
+    Returns:
+        The QShortcuts, for :func:`uninstall`.
+    """
+    if window is None:
+        return []
+    import qt
+
+    shortcuts = []
+    for name, action in actions.items():
+        shortcut = qt.QShortcut(qt.QKeySequence(SHORTCUTS[name]), window)
+        shortcut.connect("activated()", action)
+        shortcuts.append(shortcut)
+    return shortcuts
+
+
+def uninstall(shortcuts: list[Any]) -> None:
+    """Takes the keys back, at the module's exit."""
+    for shortcut in shortcuts:
+        shortcut.disconnect("activated()")
+        shortcut.setParent(None)
+        shortcut.deleteLater()
