@@ -5,26 +5,34 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
+import vtk
 from numpy.typing import NDArray
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Measurement
 from .colors import layer_colors, viridis
+from .geometry import voxels
 from .ribbon import Ribbon
 from .segmentations import Segment, add_segmentation
+from .surface import THICKNESS, mid_surface
 from .tables import add_bands_table, add_charts, add_measures_table, add_profiles_table
 from .views import show
 from .volumes import add_volume, crop
 
 RESULT = "ALSMotorCortex.Result"
 """Node attribute that says what a node of a result is; see :func:`find_results`."""
+
+PART_OF = "ALSMotorCortex.PartOf"
+"""Role of the node reference from each node of a result to its settings node."""
 
 # Kept of each map around the ribbon in a scene file, in mm.
 MAP_MARGIN_MM = 20.0
@@ -34,10 +42,18 @@ MAP_MARGIN_MM = 20.0
 _PLUGINS = {
     "vtkMRMLScalarVolumeNode": "Volumes",
     "vtkMRMLSegmentationNode": "Segmentations",
+    "vtkMRMLModelNode": "Models",
     "vtkMRMLTableNode": "Tables",
     "vtkMRMLPlotChartNode": "Plots",
     "vtkMRMLPlotSeriesNode": "Plots",
     "vtkMRMLTextNode": "Texts",
+}
+
+# Title of the legend, UCUM code of the unit and what it means.
+_OVERLAYS = {
+    "thickness": ("Thickness\n(mm)", "mm", "millimeter"),
+    "depth_equivolume": ("Depth\nequivolume", "1", "no units"),
+    "depth_equidistant": ("Depth\nequidistant", "1", "no units"),
 }
 
 # Colours and codes as in Slicer's terminology "SegmentationCategoryTypeModifier-DICOM-Master".
@@ -64,47 +80,78 @@ def new_scene() -> Any:
 def add_results(
     scene: Any,
     measurement: Measurement,
-    labels: Image | Any,
+    labels: Image,
     maps: Mapping[str, Image | Any],
     name: str = "ALS Motor Cortex",
+    segmentation: Any = None,
 ) -> dict[str, Any]:
-    """Adds a measurement to a scene and shows it.
+    """Adds a measurement to a scene and shows it. A failure leaves the scene as it was.
 
     Args:
         scene: the application's, or :func:`new_scene`.
-        labels: what was measured, an Image or the vtkMRMLSegmentationNode it came from.
+        labels: the label map that was measured.
         maps: each contrast map, an Image or the vtkMRMLVolumeNode it came from. Nodes of
             the user's are neither copied nor moved.
         name: of the subject-hierarchy folder that gets all new nodes.
+        segmentation: the vtkMRMLSegmentationNode that the labels came from; without it the
+            labels become a new one.
 
     Returns:
         What each node is to the node: ``thickness``, ``depth_equivolume``,
-        ``depth_equidistant``, ``tissue``, ``layers``, ``measures``, ``profiles``,
-        ``bands``, ``settings``, ``colors``, and for each map ``map:MAP``, ``chart:MAP``,
-        ``series:MAP:REGION`` and ``band:MAP``. Volumes are NaN outside the ribbon and where
-        nothing could be measured.
+        ``depth_equidistant``, ``surface``, ``tissue``, ``layers``, ``measures``,
+        ``profiles``, ``bands``, ``settings``, ``colors``, and for each map ``map:MAP``,
+        ``chart:MAP``, ``series:MAP:REGION`` and ``band:MAP``. Volumes are NaN outside the
+        ribbon and where nothing could be measured.
     """
     ribbon = Ribbon.of(measurement)
-    given = {f"map:{key}": m for key, m in maps.items()} | {"tissue": labels}
-    nodes = {key: node for key, node in given.items() if not isinstance(node, Image)}
-    new: dict[str, Any] = {}
-    for key, image in maps.items():
-        if isinstance(image, Image):
-            new[f"map:{key}"] = _add_map(scene, image, key)
-    new["colors"] = viridis(scene)
-    new |= _add_volumes(scene, measurement, ribbon, new["colors"])
-    if isinstance(labels, Image):
-        new["tissue"] = _add_tissue(scene, measurement, labels)
-    new["layers"] = _add_layers(scene, measurement, ribbon)
-    new["measures"] = add_measures_table(scene, measurement, "Measures")
-    new["profiles"] = add_profiles_table(scene, measurement, "Profiles")
-    new["bands"] = add_bands_table(scene, measurement, "Profile bands")
-    new |= add_charts(scene, measurement, new["profiles"], new["bands"], "Profile")
-    new["settings"] = _add_settings(scene, measurement)
-    _file(scene, new, name)
-    nodes |= new
-    show(scene, nodes, ribbon)
+    surface = mid_surface(measurement, labels)
+    with _undone_on_failure(scene):
+        new = {
+            f"map:{key}": _add_map(scene, image, key)
+            for key, image in maps.items()
+            if isinstance(image, Image)
+        }
+        if segmentation is None:
+            new["tissue"] = _add_tissue(scene, measurement, labels)
+        new |= _put(scene, measurement, ribbon, surface, {})
+        _file(scene, new, _new_folder(scene, name), new["settings"])
+        nodes = new | {"colors": viridis(scene)}
+        nodes |= {f"map:{key}": n for key, n in maps.items() if not isinstance(n, Image)}
+        nodes |= {"tissue": segmentation} if segmentation else {}
+        show(scene, nodes, ribbon)
     return nodes
+
+
+def update_results(
+    scene: Any, old: Mapping[str, Any], measurement: Measurement, labels: Image
+) -> dict[str, Any]:
+    """Puts a new measurement into the nodes of an earlier one.
+
+    Nodes keep their IDs, names and places in the subject hierarchy, and all that was chosen
+    about their display; where nothing was, colour ranges follow the new values. Nodes that
+    the user deleted come back; those of regions and maps that are gone go. Views stay.
+
+    Args:
+        old: one of :func:`find_results`.
+        labels: the label map that was measured.
+
+    Returns:
+        As :func:`add_results`, without the user's own nodes.
+    """
+    ribbon = Ribbon.of(measurement)
+    surface = mid_surface(measurement, labels)
+    with _undone_on_failure(scene):
+        nodes = _put(scene, measurement, ribbon, surface, old)
+        if "tissue" in old:
+            nodes["tissue"] = _add_tissue(scene, measurement, labels, old["tissue"])
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(old["settings"]))
+        added = {key: node for key, node in nodes.items() if key not in old}
+        _file(scene, added, folder, old["settings"])
+    for key, node in old.items():
+        if key not in nodes and not key.startswith("map:"):
+            scene.RemoveNode(node)
+    return nodes | {"colors": viridis(scene)}
 
 
 def find_results(scene: Any) -> dict[int, dict[str, Any]]:
@@ -112,16 +159,19 @@ def find_results(scene: Any) -> dict[int, dict[str, Any]]:
 
     Returns:
         For each folder's subject-hierarchy item ID what :func:`add_results` returned for it,
-        without the user's own nodes and the colour table. Oldest first.
+        without the user's own nodes and the colour table. Oldest first. A node that was
+        moved to another folder is still part of its result; one without its settings node
+        is no result any more.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     found: dict[int, dict[str, Any]] = {}
     for n in range(scene.GetNumberOfNodes()):
         node = scene.GetNthNode(n)
-        item = hierarchy.GetItemByDataNode(node)
-        if node.GetAttribute(RESULT) and item:
-            folder = hierarchy.GetItemParent(item)
-            found.setdefault(folder, {})[node.GetAttribute(RESULT)] = node
+        key = node.GetAttribute(RESULT)
+        head = node if key == "settings" else node.GetNodeReference(PART_OF)
+        item = hierarchy.GetItemByDataNode(head) if key and head else 0
+        if item:
+            found.setdefault(hierarchy.GetItemParent(item), {})[key] = node
     return found
 
 
@@ -170,27 +220,123 @@ def _add_map(scene: Any, image: Image, name: str) -> Any:
     return node
 
 
-def _add_volumes(
-    scene: Any, measurement: Measurement, ribbon: Ribbon, colors: Any
+def _put(
+    scene: Any, measurement: Measurement, ribbon: Ribbon, surface: Any, old: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Thickness and both depths as coloured overlays with a legend."""
-    overlays = (
-        ("thickness", "Thickness\n(mm)", "mm", _millimetres(measurement.thickness)),
-        ("depth_equivolume", "Depth\nequivolume", "1", (0.0, 1.0, 0.2)),
-        ("depth_equidistant", "Depth\nequidistant", "1", (0.0, 1.0, 0.2)),
-    )
+    """The nodes that hold a measurement: those of ``old`` that are there, or new ones."""
+    colors = viridis(scene)
+    before = {key: _Scale.of(key, _values(old[key])) for key in _OVERLAYS if key in old}
     nodes = {}
-    for field, title, unit, (low, high, step) in overlays:
-        values = getattr(measurement, field)
-        name = field.replace("_", ", ").capitalize()
-        node = add_volume(scene, ribbon.paint(values, np.nan), name)
-        _overlay(node, colors, low, high, values)
-        _legend(node, title, round((high - low) / step) + 1)
-        code = slicer.vtkCodedEntry()
-        code.SetValueSchemeMeaning(unit, "UCUM", {"mm": "millimeter", "1": "no units"}[unit])
-        node.SetVoxelValueUnits(code)
-        nodes[field] = node
+    for key in _OVERLAYS:
+        scales = (before.get(key), _Scale.of(key, getattr(measurement, key)))
+        image = ribbon.paint(getattr(measurement, key), np.nan)
+        nodes[key] = _put_overlay(scene, key, image, colors, scales, old.get(key))
+    scales = (before.get("thickness"), _Scale.of("thickness", measurement.thickness))
+    nodes["surface"] = _put_surface(scene, surface, colors, scales, old.get("surface"))
+    nodes["layers"] = _put_layers(scene, measurement, ribbon, old.get("layers"))
+    for key, add, name in (
+        ("measures", add_measures_table, "Measures"),
+        ("profiles", add_profiles_table, "Profiles"),
+        ("bands", add_bands_table, "Profile bands"),
+    ):
+        nodes[key] = add(scene, measurement, name, old.get(key))
+    nodes |= add_charts(scene, measurement, nodes["profiles"], nodes["bands"], "Profile", old)
+    nodes["settings"] = _put_settings(scene, measurement, old.get("settings"))
     return nodes
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How values are coloured unless the user chooses otherwise.
+
+    Attributes:
+        low, high: of the colours.
+        numbers: on the legend.
+        lowest, highest: of the values.
+    """
+
+    low: float
+    high: float
+    numbers: int
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, key: str, values: NDArray) -> _Scale:
+        """The scale of an overlay's values."""
+        low, high, step = _millimetres(values) if key == "thickness" else (0.0, 1.0, 0.2)
+        finite = values[np.isfinite(values)]
+        ends = (float(finite.min()), float(finite.max())) if finite.size else (low, high)
+        return cls(low, high, round((high - low) / step) + 1, *ends)
+
+
+_Scales = tuple[_Scale | None, _Scale]
+"""How the values before, if any, and those now are coloured by default."""
+
+
+def _put_overlay(scene: Any, key: str, image: Image, colors: Any, scales: _Scales, old: Any) -> Any:
+    """Thickness or depth as a coloured overlay with a legend."""
+    title, unit, meaning = _OVERLAYS[key]
+    before, after = scales
+    node = add_volume(scene, image, key.replace("_", ", ").capitalize(), old)
+    display = node.GetDisplayNode()
+    if old is None:
+        display.SetAndObserveColorNodeID(colors.GetID())
+        # Interpolation would spread the NaN around the ribbon into it.
+        display.SetInterpolate(False)
+        display.SetAutoThreshold(False)
+        display.SetApplyThreshold(True)
+        _add_legend(node, title)
+        code = slicer.vtkCodedEntry()
+        code.SetValueSchemeMeaning(unit, "UCUM", meaning)
+        node.SetVoxelValueUnits(code)
+    _renumber(node, before, after)
+    window = (display.GetWindowLevelMin(), display.GetWindowLevelMax())
+    if _untouched(window, before and (before.low, before.high)):
+        _window(display, after.low, after.high)
+    # NaN lies in no range, so that a threshold around all values leaves it transparent.
+    shown = (display.GetLowerThreshold(), display.GetUpperThreshold())
+    if _untouched(shown, before and (before.lowest, before.highest)):
+        display.SetThreshold(after.lowest, after.highest)
+    return node
+
+
+def _untouched(now: tuple[float, float], default: tuple[float, float] | None) -> bool:
+    """Whether a range is what it was set to, or was never set. Files round numbers."""
+    return default is None or np.allclose(now, default, rtol=1e-4, atol=1e-6)
+
+
+def _renumber(node: Any, before: _Scale | None, after: _Scale) -> None:
+    """Gives a node's legend the numbers of a new scale."""
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+    if legend and (before is None or legend.GetNumberOfLabels() == before.numbers):
+        legend.SetNumberOfLabels(after.numbers)
+
+
+def _values(node: Any) -> NDArray:
+    """The voxels of a volume node, or none."""
+    data = node.GetImageData()
+    return voxels(data) if data and data.GetNumberOfPoints() else np.zeros(0, np.float32)
+
+
+def _put_surface(scene: Any, surface: Any, colors: Any, scales: _Scales, old: Any) -> Any:
+    """The mid-cortex surface with the colours of thickness."""
+    before, after = scales
+    node = old or scene.AddNewNodeByClass("vtkMRMLModelNode", "Mid-cortex surface")
+    node.SetAndObservePolyData(surface)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    if old is None:
+        display.SetAndObserveColorNodeID(colors.GetID())
+        display.SetActiveScalar(THICKNESS, vtk.vtkAssignAttribute.POINT_DATA)
+        display.SetScalarVisibility(True)
+        display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseManualScalarRange)
+        # The slices have the legend of the overlay.
+        _add_legend(node, _OVERLAYS["thickness"][0]).SetVisibility2D(False)
+    _renumber(node, before, after)
+    if old is None or _untouched(display.GetScalarRange(), before and (before.low, before.high)):
+        display.SetScalarRange(after.low, after.high)
+    return node
 
 
 def _millimetres(thickness: NDArray) -> tuple[float, float, float]:
@@ -206,34 +352,19 @@ def _millimetres(thickness: NDArray) -> tuple[float, float, float]:
     return float(low), float(low + step * np.ceil(span / step)), float(step)
 
 
-def _overlay(node: Any, colors: Any, low: float, high: float, values: NDArray) -> None:
-    display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(colors.GetID())
-    _window(display, low, high)
-    # Interpolation would spread the NaN around the ribbon into it.
-    display.SetInterpolate(False)
-    # NaN lies in no range, so that a threshold around all values leaves it transparent.
-    finite = values[np.isfinite(values)]
-    display.SetAutoThreshold(False)
-    display.SetThreshold(
-        float(finite.min()) if finite.size else low, float(finite.max()) if finite.size else high
-    )
-    display.SetApplyThreshold(True)
-
-
 def _window(display: Any, low: float, high: float) -> None:
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(low, high)
 
 
-def _legend(node: Any, title: str, numbers: int) -> None:
+def _add_legend(node: Any, title: str) -> Any:
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText(title)
     legend.SetLabelFormat("%.1f")
-    legend.SetNumberOfLabels(numbers)
+    return legend
 
 
-def _add_tissue(scene: Any, measurement: Measurement, labels: Image) -> Any:
+def _add_tissue(scene: Any, measurement: Measurement, labels: Image, old: Any = None) -> Any:
     rim = measurement.settings.label_style == "rim"
     segments = [
         Segment(
@@ -245,12 +376,13 @@ def _add_tissue(scene: Any, measurement: Measurement, labels: Image) -> Any:
         for field, name, rgb, code in _TISSUES
         if getattr(measurement.settings, field)
     ]
-    node = add_segmentation(scene, labels, segments, "Tissue")
-    node.GetDisplayNode().SetVisibility(False)
+    node = add_segmentation(scene, labels, segments, "Tissue", old)
+    if old is None:
+        node.GetDisplayNode().SetVisibility(False)
     return node
 
 
-def _add_layers(scene: Any, measurement: Measurement, ribbon: Ribbon) -> Any:
+def _put_layers(scene: Any, measurement: Measurement, ribbon: Ribbon, old: Any) -> Any:
     layers = measurement.settings.layers
     ends = {1: " (superficial)", layers: " (deep)"} if layers > 1 else {}
     middle = {2: " (middle)"} if layers == 3 else {}
@@ -260,14 +392,15 @@ def _add_layers(scene: Any, measurement: Measurement, ribbon: Ribbon) -> Any:
         for n, color in enumerate(layer_colors(layers), start=1)
     ]
     image = ribbon.paint(measurement.layers, 0)
-    node = add_segmentation(scene, image, segments, "Layers")
-    # Filled layers would hide the thickness that the slices show first.
-    node.GetDisplayNode().SetVisibility(False)
+    node = add_segmentation(scene, image, segments, "Layers", old)
+    if old is None:
+        # Filled layers would hide the thickness that the slices show first.
+        node.GetDisplayNode().SetVisibility(False)
     return node
 
 
-def _add_settings(scene: Any, measurement: Measurement) -> Any:
-    node = scene.AddNewNodeByClass("vtkMRMLTextNode", "Settings and findings")
+def _put_settings(scene: Any, measurement: Measurement, old: Any) -> Any:
+    node = old or scene.AddNewNodeByClass("vtkMRMLTextNode", "Settings and findings")
     findings = [f"- {f.message}" for f in measurement.findings] or ["- Nothing to report."]
     seconds = [f"- {step}: {s:.2f} s" for step, s in measurement.seconds.items()]
     text = ["Settings", measurement.settings.to_json(), "", "Findings", *findings]
@@ -275,22 +408,56 @@ def _add_settings(scene: Any, measurement: Measurement) -> Any:
     return node
 
 
-def _file(scene: Any, nodes: Mapping[str, Any], name: str) -> None:
-    """Puts nodes into a new subject-hierarchy folder and marks what each is."""
+def _new_folder(scene: Any, name: str) -> int:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    folder = hierarchy.CreateFolderItem(
+    return hierarchy.CreateFolderItem(
         hierarchy.GetSceneItemID(), hierarchy.GenerateUniqueItemName(name)
     )
+
+
+def _file(scene: Any, nodes: Mapping[str, Any], folder: int, settings: Any) -> None:
+    """Puts nodes into a subject-hierarchy folder and marks what each is.
+
+    Args:
+        settings: the settings node of the result that they are part of.
+    """
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     for key, node in nodes.items():
         node.SetAttribute(RESULT, key)
-        plugin = _PLUGINS.get(node.GetClassName())
-        if plugin is None:
-            continue
+        if key != "settings":
+            node.SetNodeReferenceID(PART_OF, settings.GetID())
         item = hierarchy.GetItemByDataNode(node)
         if item:
             hierarchy.SetItemParent(item, folder)
         else:
-            hierarchy.CreateItem(folder, node, plugin)
+            hierarchy.CreateItem(folder, node, _PLUGINS[node.GetClassName()])
+
+
+@contextmanager
+def _undone_on_failure(scene: Any) -> Iterator[None]:
+    """Takes back out of a scene the nodes and folders that came in before a failure."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    before, items = set(_node_ids(scene)), set(_folders(hierarchy))
+    try:
+        yield
+    except BaseException:
+        for node_id in reversed(_node_ids(scene)):
+            if node_id not in before:
+                scene.RemoveNode(scene.GetNodeByID(node_id))
+        for item in set(_folders(hierarchy)) - items:
+            hierarchy.RemoveItem(item)
+        raise
+
+
+def _node_ids(scene: Any) -> list[str]:
+    return [scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())]
+
+
+def _folders(hierarchy: Any) -> list[int]:
+    """Items at the top of the subject hierarchy."""
+    items = vtk.vtkIdList()
+    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items)
+    return [items.GetId(n) for n in range(items.GetNumberOfIds())]
 
 
 def _save(scene: Any, folder: Path) -> None:

@@ -78,8 +78,10 @@ def read_labels(node: Any, labels: Mapping[str, int]) -> tuple[Image, tuple[Find
     return image, findings + moved
 
 
-def add_segmentation(scene: Any, image: Image, segments: Sequence[Segment], name: str = "") -> Any:
-    """A new vtkMRMLSegmentationNode from a label map.
+def add_segmentation(
+    scene: Any, image: Image, segments: Sequence[Segment], name: str = "", into: Any = None
+) -> Any:
+    """A vtkMRMLSegmentationNode from a label map.
 
     The image's grid becomes the reference geometry; only the labelled part is stored.
     Closed surfaces can be made from it. Segments without a voxel are added empty.
@@ -88,29 +90,52 @@ def add_segmentation(scene: Any, image: Image, segments: Sequence[Segment], name
         image: labels (k, j, i); each label in at most one segment.
         segments: in the order to list them. Their IDs are ``Segment_1``, ``Segment_2``, ...
         name: of the node; the image's own when empty.
+        into: a node of an earlier call to fill instead of a new one. Its display, and the
+            names and colours of segments that stay, are kept; surfaces are made anew.
 
     Returns:
-        The node, in the scene, with a default display node.
+        The node, in the scene, with a display node.
     """
     register_conversions()
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or image.name)
+    node = into or scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or image.name)
     node.CreateDefaultDisplayNodes()
     segmentation = node.GetSegmentation()
+    surfaces = segmentation.ContainsRepresentation(_closed())
     segmentation.SetConversionParameter(
         slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
         slicer.vtkSegmentationConverter.SerializeImageGeometry(_geometry(image.grid)),
     )
     shared = _oriented(*_listed(image, segments))
+    if surfaces:
+        segmentation.RemoveRepresentation(_closed())
     for value, segment in enumerate(segments, start=1):
-        part = slicer.vtkSegment()
-        part.SetName(segment.name)
-        part.SetColor(*segment.color)
-        part.SetLabelValue(value)
-        if segment.terminology:
-            part.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), segment.terminology)
-        part.AddRepresentation(_binary(), shared)
-        segmentation.AddSegment(part, f"Segment_{value}")
+        _put_segment(segmentation, f"Segment_{value}", segment, value, shared)
+    number = len(segments) + 1
+    while segmentation.GetSegment(f"Segment_{number}"):
+        segmentation.RemoveSegment(f"Segment_{number}")
+        number += 1
+    if surfaces:
+        node.CreateClosedSurfaceRepresentation()
     return node
+
+
+def _put_segment(
+    segmentation: Any, segment_id: str, segment: Segment, value: int, shared: Any
+) -> None:
+    """Adds a segment, or gives the one with this ID its new voxels."""
+    part = segmentation.GetSegment(segment_id)
+    if part is not None:
+        part.SetLabelValue(value)
+        part.AddRepresentation(_binary(), shared)
+        return
+    part = slicer.vtkSegment()
+    part.SetName(segment.name)
+    part.SetColor(*segment.color)
+    part.SetLabelValue(value)
+    if segment.terminology:
+        part.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), segment.terminology)
+    part.AddRepresentation(_binary(), shared)
+    segmentation.AddSegment(part, segment_id)
 
 
 @cache
@@ -126,6 +151,10 @@ def register_conversions() -> None:
 
 def _binary() -> str:
     return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+
+
+def _closed() -> str:
+    return slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
 
 
 def _as_label_maps(node: Any, labels: Mapping[str, int]) -> tuple[Any, tuple[Finding, ...]]:

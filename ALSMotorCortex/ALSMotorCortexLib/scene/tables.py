@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
 from ..cortex.result import Measurement, ProfileBin
-from .colors import series_color
+from .colors import Color, series_color
 
 DEPTH_TITLE = "Cortical depth (0 pial surface, 1 white matter)"
 
@@ -30,17 +31,24 @@ _WORDS = {
     "q75": "75th percentile",
 }
 
+PLACE = ("place_r", "place_a", "place_s")
+"""The columns of the measures' table that say where a row's region is, in RAS mm."""
+
 _STATISTICS = ("mean", "ci_low", "ci_high", "median", "sd", "q25", "q75", "n")
 
 
-def add_measures_table(scene: Any, measurement: Measurement, name: str) -> Any:
-    """A new vtkMRMLTableNode: a row for each region, a column for each measure and map.
+def add_measures_table(scene: Any, measurement: Measurement, name: str, into: Any = None) -> Any:
+    """A vtkMRMLTableNode: a row for each region, a column for each measure and map.
 
     A column's name is ``measure`` or ``map.measure`` with the names of ``measures.tsv``. Its
     properties hold the title, the unit as shown, and the unit's UCUM code where it has one.
-    A measure that a region lacks is NaN.
+    A measure that a region lacks is NaN. The last three columns, :data:`PLACE`, say where a
+    region is.
+
+    Args:
+        into: a node to fill instead of a new one.
     """
-    table = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    table = slicer.vtkMRMLTableNode()
     regions = list(dict.fromkeys(m.region for m in measurement.measures))
     columns: dict[tuple[str, str, str], NDArray[np.float64]] = {}
     for m in measurement.measures:
@@ -63,16 +71,41 @@ def add_measures_table(scene: Any, measurement: Measurement, name: str) -> Any:
         if unit in _UCUM:
             table.SetColumnProperty(column_name, "unitCodeValue", _UCUM[unit])
             table.SetColumnProperty(column_name, "unitCodingSchemeDesignator", "UCUM")
-    return _finish(table)
+    places = np.array([_place(measurement, region) for region in regions]).reshape(-1, 3)
+    for column_name, values in zip(PLACE, places.T, strict=True):
+        _add_column(table, column_name, np.ascontiguousarray(values))
+        axis = column_name[-1].upper()
+        _describe(table, column_name, f"Place {axis}", "mm", "A voxel amid the region, in RAS.")
+    return _put(scene, table, name, into)
 
 
-def add_profiles_table(scene: Any, measurement: Measurement, name: str) -> Any:
-    """A new vtkMRMLTableNode: a row for each depth bin, columns for each region and map.
+def place_of(table: Any, row: int) -> tuple[float, float, float] | None:
+    """RAS in mm of what a row of :func:`add_measures_table` measures; None where unknown."""
+    ras = [float(table.GetTable().GetValueByName(row, name).ToDouble()) for name in PLACE]
+    return (ras[0], ras[1], ras[2]) if np.isfinite(ras).all() else None
+
+
+def _place(measurement: Measurement, region: str) -> NDArray[np.float64]:
+    """RAS of the voxel nearest to the middle of a region; of a pair's first region."""
+    inside = measurement.regions.get(region.split(" - ")[0])
+    if inside is None or not inside.any():
+        return np.full(3, np.nan)
+    kji = np.stack(np.unravel_index(measurement.voxels[inside], measurement.grid.shape), axis=1)
+    ras = measurement.grid.ras(kji)
+    away = ras - ras.mean(axis=0)
+    return ras[np.argmin(np.einsum("na,na->n", away, away))]
+
+
+def add_profiles_table(scene: Any, measurement: Measurement, name: str, into: Any = None) -> Any:
+    """A vtkMRMLTableNode: a row for each depth bin, columns for each region and map.
 
     Columns are ``bin``, ``depth`` (the bin's middle), ``depth_from``, ``depth_to`` and, by
     :func:`profile_column`, the statistics of each profile.
+
+    Args:
+        into: a node to fill instead of a new one.
     """
-    table = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    table = slicer.vtkMRMLTableNode()
     profiles = _profiles(measurement)
     first = next(iter(profiles.values()), [])
     edges = np.array([(b.depth_from, b.depth_to) for b in first]).reshape(-1, 2)
@@ -94,18 +127,21 @@ def add_profiles_table(scene: Any, measurement: Measurement, name: str) -> Any:
                 "" if statistic == "n" else measurement.units.get(map_name, ""),
                 f"{statistic} of {map_name} in {region} in profiles.tsv",
             )
-    return _finish(table)
+    return _put(scene, table, name, into)
 
 
-def add_bands_table(scene: Any, measurement: Measurement, name: str) -> Any:
-    """A new vtkMRMLTableNode: for each map the outlines of all regions' confidence bands.
+def add_bands_table(scene: Any, measurement: Measurement, name: str, into: Any = None) -> Any:
+    """A vtkMRMLTableNode: for each map the outlines of all regions' confidence bands.
 
     Columns are ``MAP.depth`` and ``MAP.value``. An outline runs along the lower edge from
     the pial surface to the white matter and back along the upper; NaN parts two outlines.
     One curve for all of them takes one line of a chart's legend, where one for each edge of
     each region would hide the chart.
+
+    Args:
+        into: a node to fill instead of a new one.
     """
-    table = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    table = slicer.vtkMRMLTableNode()
     profiles = _profiles(measurement)
     for map_name, regions in _by_map(profiles).items():
         outlines = [_outline(profiles[region, map_name]) for region in regions]
@@ -113,7 +149,7 @@ def add_bands_table(scene: Any, measurement: Measurement, name: str) -> Any:
             _add_column(table, f"{map_name}.{column}", np.ascontiguousarray(values))
             unit = measurement.units.get(map_name, "") if column == "value" else ""
             _describe(table, f"{map_name}.{column}", f"{map_name}: {column}", unit, DEPTH_TITLE)
-    return _finish(table)
+    return _put(scene, table, name, into)
 
 
 def _outline(bins: list[ProfileBin]) -> NDArray[np.float64]:
@@ -123,52 +159,95 @@ def _outline(bins: list[ProfileBin]) -> NDArray[np.float64]:
 
 
 def add_charts(
-    scene: Any, measurement: Measurement, table: Any, bands: Any, name: str
+    scene: Any,
+    measurement: Measurement,
+    table: Any,
+    bands: Any,
+    name: str,
+    into: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A new chart for each map, with each region's mean and the confidence bands.
+    """A chart for each map, with each region's mean and the confidence bands.
+
+    Left and right of a region share a colour; the right one is dashed.
 
     Args:
         table: the node of :func:`add_profiles_table`.
         bands: the node of :func:`add_bands_table`.
         name: that the charts' names start with.
+        into: what an earlier call returned; nodes in it that are still needed are used
+            again and keep their names, colours and lines.
 
     Returns:
         ``chart:MAP`` to vtkMRMLPlotChartNode, ``series:MAP:REGION`` and ``band:MAP`` to
         vtkMRMLPlotSeriesNode.
     """
-    nodes: dict[str, Any] = {}
+    old, nodes = into or {}, {}
     interval = f"{100 * measurement.settings.confidence:.3g} % interval"
     for map_name, regions in _by_map(_profiles(measurement)).items():
-        chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{name}: {map_name}")
-        chart.SetTitle(f"Laminar profile of {map_name}")
-        chart.SetXAxisTitle(DEPTH_TITLE)
+        chart = old.get(f"chart:{map_name}")
+        if chart is None:
+            chart = _add_chart(scene, map_name, f"{name}: {map_name}")
         unit = measurement.units.get(map_name, "")
         chart.SetYAxisTitle(f"{map_name} ({unit})" if unit else map_name)
-        chart.SetLegendFontSize(12)
         nodes[f"chart:{map_name}"] = chart
-        for index, region in enumerate(regions):
-            column = profile_column(region, map_name, "mean")
-            series = _series(scene, region, table, "depth", column)
-            series.SetColor(*series_color(index))
-            series.SetLineWidth(3)
-            nodes[f"series:{map_name}:{region}"] = series
-            chart.AddAndObservePlotSeriesNodeID(series.GetID())
-        band = _series(scene, interval, bands, f"{map_name}.depth", f"{map_name}.value")
-        band.SetColor(0.5, 0.5, 0.5)
-        band.SetLineWidth(1)
-        nodes[f"band:{map_name}"] = band
-        chart.AddAndObservePlotSeriesNodeID(band.GetID())
+        parts = list(dict.fromkeys(_part(region) for region in regions))
+        series = {}
+        for region in regions:
+            key, column = f"series:{map_name}:{region}", profile_column(region, map_name, "mean")
+            look = (series_color(parts.index(_part(region))), 3, _side(region) == "right")
+            series[key] = old.get(key) or _add_series(scene, region.replace("_", " "), *look)
+            _read_from(series[key], table, "depth", column)
+        key = f"band:{map_name}"
+        series[key] = old.get(key) or _add_series(scene, interval, (0.5, 0.5, 0.5), 1)
+        _read_from(series[key], bands, f"{map_name}.depth", f"{map_name}.value")
+        _set_series(chart, list(series.values()))
+        nodes |= series
     return nodes
 
 
-def _series(scene: Any, name: str, table: Any, x: str, y: str) -> Any:
+def _part(region: str) -> str:
+    """A region's name without its side."""
+    return re.sub(r"(^|[_ -])(left|right)(?=[_ -]|$)", "", region).strip("_ -")
+
+
+def _side(region: str) -> str:
+    words = re.split(r"[_ -]", region)
+    return next((side for side in ("left", "right") if side in words), "")
+
+
+def _add_chart(scene: Any, map_name: str, name: str) -> Any:
+    chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", name)
+    chart.SetTitle(f"Laminar profile of {map_name}")
+    chart.SetXAxisTitle(DEPTH_TITLE)
+    chart.SetLegendFontSize(12)
+    return chart
+
+
+def _add_series(scene: Any, name: str, color: Color, width: int, dashed: bool = False) -> Any:
+    node = slicer.vtkMRMLPlotSeriesNode
     series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", name)
+    series.SetPlotType(node.PlotTypeScatter)
+    series.SetMarkerStyle(node.MarkerStyleNone)
+    series.SetLineStyle(node.LineStyleDash if dashed else node.LineStyleSolid)
+    series.SetLineWidth(width)
+    series.SetColor(*color)
+    return series
+
+
+def _read_from(series: Any, table: Any, x: str, y: str) -> None:
     series.SetAndObserveTableNodeID(table.GetID())
-    series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
     series.SetXColumnName(x)
     series.SetYColumnName(y)
-    series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
-    return series
+
+
+def _set_series(chart: Any, series: list[Any]) -> None:
+    """Shows these series in a chart, and of the others only those that a user added."""
+    listed = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
+    if listed[: len(series)] == series:
+        return
+    chart.RemoveAllPlotSeriesNodeIDs()
+    for node in series + [n for n in listed if n is not None and n not in series]:
+        chart.AddAndObservePlotSeriesNodeID(node.GetID())
 
 
 def profile_column(region: str, map_name: str, statistic: str) -> str:
@@ -217,10 +296,13 @@ def _describe(table: Any, column: str, title: str, unit: str, description: str) 
         table.SetColumnUnitLabel(column, unit)
 
 
-def _finish(table: Any) -> Any:
-    table.SetUseColumnTitleAsColumnHeader(True)
-    table.SetLocked(True)
-    return table
+def _put(scene: Any, built: Any, name: str, into: Any) -> Any:
+    """Puts a table that lies in no scene into a node at one go, so that no view sees a part."""
+    built.SetUseColumnTitleAsColumnHeader(True)
+    built.SetLocked(True)
+    node = into or scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    node.CopyContent(built)
+    return node
 
 
 def _words(name: str) -> str:

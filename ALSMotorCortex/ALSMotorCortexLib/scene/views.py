@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import slicer
+from vtk.util.numpy_support import vtk_to_numpy
 
 from .ribbon import Ribbon
 
@@ -16,12 +17,14 @@ _SLICES = (
     ("Green", "Coronal", "G", (0x6E, 0xB0, 0x4B)),
     ("Yellow", "Sagittal", "Y", (0xED, 0xD5, 0x4C)),
 )
-# The ribbon fills this share of a slice view.
+# Tag of the first 3D view.
+_THREED = "1"
+# The ribbon fills this share of a view.
 _FILL = 0.85
 
 
 def show(scene: Any, nodes: Mapping[str, Any], ribbon: Ribbon) -> None:
-    """Shows results: map, thickness overlay, first chart and the measures.
+    """Shows results: map, thickness overlay, surface, first chart and the measures.
 
     The slices lie along the grid's axes, through the middle of the ribbon, and are zoomed
     to it. View nodes that the scene lacks are made; the application has them already.
@@ -42,7 +45,43 @@ def show(scene: Any, nodes: Mapping[str, Any], ribbon: Ribbon) -> None:
     slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(nodes["thickness"]).Modified()
     chart = next((n for key, n in nodes.items() if key.startswith("chart:")), None)
     _show_selection(scene, nodes["measures"], chart, background or nodes["thickness"])
+    _aim(scene, nodes["surface"].GetPolyData())
     _show_layout(scene)
+
+
+def jump(scene: Any, ras: Sequence[float]) -> None:
+    """Puts a place into the middle of all slice views, and turns the 3D view around it.
+
+    Args:
+        ras: in mm.
+    """
+    node = slicer.vtkMRMLSliceNode
+    node.JumpAllSlices(scene, *(float(mm) for mm in ras), node.CenteredJumpSlice)
+    camera = scene.GetSingletonNode(_THREED, "vtkMRMLCameraNode")
+    if camera is not None:
+        shift = np.array(ras, float) - camera.GetFocalPoint()
+        camera.SetPosition(*(shift + camera.GetPosition()))
+        camera.SetFocalPoint(*(float(mm) for mm in ras))
+        camera.ResetClippingRange()
+
+
+def _aim(scene: Any, surface: Any) -> None:
+    """Points the camera of the 3D view at a surface, from its pial side."""
+    if not surface.GetNumberOfPoints():
+        return
+    _singleton(scene, "vtkMRMLViewNode", _THREED, _THREED)
+    camera = _singleton(scene, "vtkMRMLCameraNode", _THREED)
+    side = vtk_to_numpy(surface.GetPointData().GetNormals()).mean(axis=0)
+    if np.linalg.norm(side) < 0.2:  # it bends all around
+        side = np.array([0.0, 0.0, 1.0])
+    side = side / np.linalg.norm(side)
+    middle = np.array(surface.GetCenter())
+    away = surface.GetLength() / 2 / np.sin(np.radians(camera.GetViewAngle() / 2)) / _FILL
+    up = (0.0, 0.0, 1.0) if abs(side[2]) < 0.9 else (0.0, 1.0, 0.0)
+    camera.SetFocalPoint(*middle)
+    camera.SetPosition(*(middle + away * side))
+    camera.SetViewUp(*up)
+    camera.ResetClippingRange()
 
 
 def _show_layout(scene: Any) -> None:

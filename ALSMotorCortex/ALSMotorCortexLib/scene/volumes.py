@@ -49,16 +49,17 @@ def read_volume(node: Any) -> tuple[Image, tuple[Finding, ...]]:
     )
 
 
-def add_volume(scene: Any, image: Image, name: str = "") -> Any:
-    """A new vtkMRMLScalarVolumeNode that holds a copy of an image.
+def add_volume(scene: Any, image: Image, name: str = "", into: Any = None) -> Any:
+    """A vtkMRMLScalarVolumeNode that holds a copy of an image.
 
     Args:
         name: of the node; the image's own when empty.
+        into: a node to fill instead of a new one; it keeps its name and its display.
 
     Returns:
-        The node, in the scene, with a default display node.
+        The node, in the scene, with a display node.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name or image.name)
+    node = into or scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name or image.name)
     set_image(node, image)
     node.CreateDefaultDisplayNodes()
     return node

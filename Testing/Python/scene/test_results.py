@@ -424,14 +424,18 @@ def test_results_can_be_added_to_a_scene_with_the_users_nodes():
     scene = results.new_scene()
     own_map = volumes.add_volume(scene, shell_map(), "mine")
     own_labels = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn")
-    first = results.add_results(scene, shell_measurement(), own_labels, {"T2star": own_map})
+    first = results.add_results(
+        scene, shell_measurement(), shell_labels(), {"T2star": own_map}, segmentation=own_labels
+    )
     assert first["map:T2star"] is own_map
     assert first["tissue"] is own_labels
     assert own_map.GetAttribute(results.RESULT) is None
     composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
     assert composite.GetBackgroundVolumeID() == own_map.GetID()
     views = scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")
-    second = results.add_results(scene, shell_measurement(), own_labels, {"T2star": own_map})
+    second = results.add_results(
+        scene, shell_measurement(), shell_labels(), {"T2star": own_map}, segmentation=own_labels
+    )
     assert scene.GetNumberOfNodesByClass("vtkMRMLSliceNode") == views
     assert first["thickness"] is not second["thickness"]
     found = results.find_results(scene)

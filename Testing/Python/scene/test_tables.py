@@ -15,6 +15,7 @@ slicer = pytest.importorskip("slicer")
 pytest.importorskip("vtk")
 
 from ALSMotorCortexLib.scene.tables import (  # noqa: E402
+    PLACE,
     add_bands_table,
     add_charts,
     add_measures_table,
@@ -86,6 +87,7 @@ def test_measures_have_a_row_for_each_region_and_a_column_for_each_measure():
         "T2star.slope",
         "QSM.deep_hypointensity",
         "QSM.layer_mean_1",
+        *PLACE,
     ]
     for m in MEASURES:
         name = f"{m.map}.{m.measure}" if m.map else m.measure
