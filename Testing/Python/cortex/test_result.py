@@ -60,6 +60,7 @@ def test_value_tells_regions_and_maps_apart() -> None:
     rows = (
         Measure(RIBBON, "", "thickness_mean", 2.0, "mm"),
         Measure("foot", "", "thickness_mean", 3.0, "mm"),
+        Measure("foot", "r2star", "mean", 20.0, "1/s"),
         Measure("foot", "t2star", "mean", 30.0, "ms"),
     )
     result = result_of(np.ones(SHAPE, bool), rows)

@@ -111,10 +111,15 @@ def test_nothing_is_filled_or_dropped_when_told_so() -> None:
     assert np.count_nonzero(ribbon.tissue == GRAY) == np.count_nonzero(labels.array == GM)
 
 
-def test_the_end_of_the_region_is_not_a_hole() -> None:
-    labels = hidden(flat(), np.indices((8, 16, 8))[[0, 2]].sum(axis=0) == 0)
-    ribbon = make_ribbon(labels, SETTINGS.with_values({"fill_holes_mm3": 100.0}))
-    assert_array_equal(ribbon.tissue == GRAY, labels.array == GM)
+def test_the_corner_of_a_region_is_not_a_hole_but_a_hole_cut_by_the_last_slice_is() -> None:
+    labels = flat((8, 20, 8), 5, 9)
+    settings = SETTINGS.with_values({"fill_holes_mm3": 100.0})
+    corner = np.s_[:2, 8:10, :2]
+    ribbon = make_ribbon(changed(labels, UNLABELLED, corner), settings)
+    assert ribbon.findings == () and (ribbon.tissue[corner] == CUT).all()
+    side = np.s_[:2, 8:10, 3:5]
+    ribbon = make_ribbon(changed(labels, UNLABELLED, side), settings)
+    assert found(ribbon, "holes_filled") and (ribbon.tissue[side] == GRAY).all()
 
 
 def test_a_hole_that_is_one_in_its_slice_is_filled_in_plane_mode() -> None:
@@ -140,23 +145,20 @@ def test_islands_up_to_the_stated_volume_are_dropped_and_counted() -> None:
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (25, -40, 100)])
 def test_csf_touching_white_matter_is_found_with_its_place(angles) -> None:
-    labels = flat((15, 30, 15), 12, 6, (0.5, 0.4, 0.3))
-    # The gray matter is broken in a channel of 2 x 2 voxels, filled with CSF.
-    gap = np.s_[6:8, 12:18, 8:10]
-    labels = changed(labels, CSF, gap)
-    grid = turned(labels.grid, angles, (10, -20, 30))
-    ribbon = make_ribbon(Image(labels.array, grid), SETTINGS)
-    (finding,) = found(ribbon, "csf_touches_white_matter")
+    labels = flat((15, 30, 15), 12, 6)
+    # The gray matter is broken in a channel of 2 x 2 voxels, filled with CSF. It lies far from
+    # the first voxel, so the box around it starts elsewhere.
+    array = np.pad(changed(labels, CSF, np.s_[6:8, 12:18, 8:10]).array, 20)
+    grid = turned(Grid.from_spacing(array.shape, (0.5, 0.4, 0.3)), angles, (10, -20, 30))
+    (finding,) = found(make_ribbon(Image(array, grid), SETTINGS), "csf_touches_white_matter")
     assert finding.warning
     assert "at 4 faces" in finding.message
-    # The floor of the channel, half-way between the voxels of either tissue.
-    floor = grid.ras(np.array([[6.5, 11.5, 8.5]]))[0]
+    # It is the middle of one of the faces between the channel's floor and the white matter.
+    floor = grid.ras(20 + np.array([[k, 11.5, i] for k in (6, 7) for i in (8, 9)]))
     assert finding.ras is not None
-    assert np.abs(np.array(finding.ras) - floor).max() < 0.6
-    assert (
-        f"RAS {finding.ras[0]:.1f}, {finding.ras[1]:.1f}, {finding.ras[2]:.1f} mm"
-        in finding.message
-    )
+    assert np.abs(floor - finding.ras).max(axis=1).min() < 1e-6
+    place = ", ".join(f"{x:.1f}" for x in finding.ras)
+    assert f"RAS {place} mm" in finding.message
 
 
 def test_contact_far_from_the_gray_matter_is_not_mentioned() -> None:
