@@ -22,7 +22,7 @@ VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
 thick slices only: there a kernel averages over a line of the border and not over a patch."""
 
-COARSE_FROM = 16.0
+COARSE_FROM = 8.0
 """Variance from which on every second voxel is enough."""
 
 NEAR = 2.5
@@ -97,11 +97,11 @@ def find_border(
     near = np.flatnonzero((blurred[1] > least) & (blurred[1] < 1 - least))
     label = inside.reshape(-1)[near]
     distances = [
-        np.sqrt(v) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
+        np.float32(np.sqrt(v)) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
         for v, g in zip(variances, blurred, strict=True)
     ]
     estimates = [
-        sum(w * d for w, d in zip(RICHARDSON, distances[i : i + 3], strict=True))
+        sum(np.float32(w) * d for w, d in zip(RICHARDSON, distances[i : i + 3], strict=True))
         for i in range(len(variances) - 2)
     ]
     level = _lone_level(blurred, distances, variances, near, scale)
@@ -145,7 +145,7 @@ def _blur(
     """The label blurred to each of the variances, each from the one before.
 
     From ``COARSE_FROM`` on the blurred label is smooth enough to be kept at every second voxel:
-    blurring there costs a small part, and cubic interpolation brings it back.
+    blurring there costs a small part, and interpolation brings it back.
     """
     blurred, previous, done = [], inside, 0.0
     halved = [a for a in scale.axes if scale.steps[a] < EVEN and inside.shape[a] > 3]
@@ -166,11 +166,13 @@ def _blur(
 
 
 def _doubled(array: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """Voxels between the given ones along an axis by cubic interpolation, ``size`` in all."""
+    """Voxels between the given ones along an axis by six-point interpolation, ``size`` in all."""
     given = np.moveaxis(array, axis, 0)
-    padded = np.concatenate([given[:1], given, given[-1:], given[-1:]])
-    between = (padded[1:-2] + padded[2:-1]) * np.float32(9 / 16)
-    between -= (padded[:-3] + padded[3:]) * np.float32(1 / 16)
+    count = len(given)
+    padded = given[np.clip(np.arange(-2, count + 3), 0, count - 1)]
+    between = (padded[2:-3] + padded[3:-2]) * np.float32(150 / 256)
+    between -= (padded[1:-4] + padded[4:-1]) * np.float32(25 / 256)
+    between += (padded[:-5] + padded[5:]) * np.float32(3 / 256)
     result = np.empty((size, *given.shape[1:]), np.float32)
     result[::2] = given
     result[1::2] = between[: size // 2]
