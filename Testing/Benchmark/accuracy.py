@@ -124,14 +124,18 @@ def report(quick: bool, laynii: LayNii | None) -> Iterator[str]:
         for number, (name, shape_of) in enumerate(SHAPES.items()):
             if spacing[0] >= THICK_SLICE_MM and not name.startswith(("cylinder", "folded")):
                 continue
-            # Upright on thick slices all slices are alike, so one phantom tells less.
-            repeats = 8 if spacing[0] >= THICK_SLICE_MM else 4
-            cases += measure_case(spacing, name, shape_of, number, 1 if quick else repeats, laynii)
-    yield EXPLANATION
+            repeats = 1 if quick else repeats_at(spacing)
+            cases += measure_case(spacing, name, shape_of, number, repeats, laynii)
+    yield EXPLANATION + (QUICK if quick else FULL)
     yield "### Summary\n\n" + _summary(cases)
     for style in ("tissue", "rim"):
         for voxels in ("all", "interior"):
             yield f"### {style} labels, {VOXELS[voxels]}\n\n" + _details(cases, style, voxels)
+
+
+def repeats_at(spacing: tuple[float, float, float]) -> int:
+    """Phantoms of each shape. Upright on thick slices all slices are alike: one tells less."""
+    return 8 if spacing[0] >= THICK_SLICE_MM else 4
 
 
 VOXELS = {"all": "all gray-matter voxels", "interior": "interior voxels"}
@@ -139,14 +143,13 @@ VOXELS = {"all": "all gray-matter voxels", "interior": "interior voxels"}
 EXPLANATION = f"""## Accuracy
 
 Phantoms of known truth at random sub-voxel offsets and orientations, {THICKNESS_MM[0]} to
-{THICKNESS_MM[1]} mm thick at random, with a fixed seed; numbers are means over four repeats
-(eight with thick slices). The radius is the inner one. Gyrus: white matter inside the curve.
-Sulcus: CSF there. The slab's normal keeps {SLAB_DEGREES:g} degrees from the voxel axes. With
-thick slices the shapes stand upright on them. Rim labels: one-voxel lines through whose middle
-the border runs. *All* voxels are all that the labels call gray matter and that got a value;
-*lost* is the share that got none. *Interior* voxels are those whose field line keeps
-{MARGIN_MM:g} mm from the sides where a shape is cut, and its own length from the volume's edge.
-Spheres have no cut sides.
+{THICKNESS_MM[1]} mm thick at random, with a fixed seed. The radius is the inner one. Gyrus: white
+matter inside the curve. Sulcus: CSF there. The slab's normal keeps {SLAB_DEGREES:g} degrees from
+the voxel axes. With thick slices the shapes stand upright on them. Rim labels: one-voxel lines
+through whose middle the border runs. *All* voxels are all that the labels call gray matter and
+that got a value; *lost* is the share that got none. *Interior* voxels are those whose field line
+keeps {MARGIN_MM:g} mm from the sides where a shape is cut, and its own length from the volume's
+edge. Spheres have no cut sides.
 
 Limits: thickness bias 0.008 mm and mean absolute error 0.02 mm, depth 0.006 at up to 0.25 mm in
 plane; 0.015 mm, 0.04 mm and 0.012 at 0.5 mm. A number over its limit is in bold.
@@ -154,8 +157,11 @@ plane; 0.015 mm, 0.04 mm and 0.012 at 0.5 mm. A number over its limit is in bold
 pyEzzi measures thickness, on the same tissue labels, with its default tolerances. It puts the
 border at the voxel's edge, has no cut faces (unlabelled voxels count as pial, which spoils its
 numbers near the sides of all shapes but the spheres) and calls its own results on anisotropic
-voxels very approximate. LN2_LAYERS, where it was given, measures the first repeat of the rim
-labels."""
+voxels very approximate. LN2_LAYERS, where it was given, measures the rim labels of the
+first repeat."""
+
+FULL = "\n\nNumbers are means over four repeats, with thick slices eight."
+QUICK = "\n\nOne repeat only (`--quick`)."
 
 
 def measure_case(
