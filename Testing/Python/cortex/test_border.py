@@ -99,9 +99,10 @@ def test_lengths_scale_with_the_spacing() -> None:
     rng = np.random.default_rng(0)
     inside = (ndimage.gaussian_filter(rng.normal(size=(16, 17, 18)), 2) > 0).astype(np.float32)
     small = find_border(inside, (0.3, 0.2, 0.2))
-    large = find_border(inside, (0.9, 0.6, 0.6))
-    assert_allclose(large.distance, 3 * small.distance, rtol=1e-4, atol=1e-5)
-    assert_allclose(large.curvature, small.curvature / 3, rtol=1e-4, atol=1e-5)
+    # A factor that rounding knows nothing of: which kernel is taken can hang on the last digit.
+    large = find_border(inside, (1.2, 0.8, 0.8))
+    assert_allclose(large.distance, 4 * small.distance, rtol=1e-4, atol=1e-5)
+    assert_allclose(large.curvature, small.curvature / 4, rtol=1e-4, atol=1e-5)
 
 
 blobs = st.tuples(st.integers(0, 10**6), st.floats(0.3, 3), st.floats(-1, 1))
