@@ -76,6 +76,7 @@ def find_border(
     inside: NDArray[np.float32],
     spacing: tuple[float, float, float],
     axes: tuple[int, ...] = (0, 1, 2),
+    wanted: NDArray[np.bool_] | None = None,
 ) -> Border:
     """Where the border of a label runs between voxels.
 
@@ -84,6 +85,7 @@ def find_border(
             Values in between lean to one side: the voxel's centre is kept on that side.
         spacing: mm along (k, j, i).
         axes: axes to work along; others are separate slices.
+        wanted: (k, j, i) where the border is asked for; everywhere by default.
 
     Returns:
         The border. The distance's sign agrees with every voxel but those of 0.5: the border never
@@ -94,7 +96,8 @@ def find_border(
     variances = VARIANCES if scale.is_thick else VARIANCES[:-1]
     blurred = _blur(inside, scale, variances)
     least = ndtr(-NEAR / np.sqrt(variances[1]))
-    near = np.flatnonzero((blurred[1] > least) & (blurred[1] < 1 - least))
+    close = (blurred[1] > least) & (blurred[1] < 1 - least)
+    near = np.flatnonzero(close if wanted is None else close & wanted)
     label = inside.reshape(-1)[near]
     distances = [
         np.float32(np.sqrt(v)) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
@@ -233,23 +236,24 @@ def _allowed_by_labels(
     axes: tuple[int, ...],
 ) -> NDArray[np.float64]:
     """The level lowered where its border would run on the wrong side of voxel centres."""
-    reach = [5 if a in axes else 1 for a in range(3)]
+    limit = np.full(len(near), len(estimates) - 1, np.uint8)
     for i in range(len(estimates) - 1, 0, -1):
         wrong = (estimates[i] > TOLERANCE) & (label < 0.5)
         wrong |= (estimates[i] < -TOLERANCE) & (label > 0.5)
-        if wrong.any():
-            mask = np.zeros(shape, np.uint8)
-            mask.reshape(-1)[near[wrong]] = 1
-            hit = ndimage.maximum_filter(mask, reach).reshape(-1)[near] > 0
-            level = np.where(hit, np.minimum(level, i - 1), level)
-    return level
+        limit[wrong] = i - 1
+    if (limit == len(estimates) - 1).all():
+        return level
+    box = np.full(shape, len(estimates) - 1, np.uint8)
+    box.reshape(-1)[near] = limit
+    reach = [5 if a in axes else 1 for a in range(3)]
+    return np.minimum(level, ndimage.minimum_filter(box, reach).reshape(-1)[near])
 
 
 def _smoothed(
     level: NDArray[np.float64], near: NDArray[np.int64], shape: tuple[int, ...], scale: _Scale
 ) -> NDArray[np.float64]:
     """The level averaged along the border, so that the border has no steps."""
-    if (level == level[0]).all():
+    if (level == level[:1]).all():
         return level
     total = np.zeros(shape, np.float32)
     count = np.zeros(shape, np.float32)

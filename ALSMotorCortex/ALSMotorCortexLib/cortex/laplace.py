@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .border import Border, find_border
-from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity, spread
+from .ribbon import CUT, GRAY, MARGIN, PIAL, WHITE, Ribbon, connectivity, spread
 from .volume_edge import layer_matrix, straight_edges
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
@@ -113,13 +113,15 @@ class Domain:
 def make_domain(ribbon: Ribbon) -> Domain:
     """Find the sub-voxel borders and list the voxels between and just beyond them."""
     spacing = ribbon.grid.spacing
-    filled = spread(ribbon.tissue, max(ribbon.tissue.shape), onto=CUT)
+    filled = spread(ribbon.tissue, 2 * MARGIN, onto=CUT)
+    reach = [5 if a in ribbon.axes else 1 for a in range(3)]
+    wanted = ndimage.maximum_filter((ribbon.tissue == GRAY).view(np.uint8), reach) > 0
 
     def border(code: int) -> Border:
         inside = (filled != code).astype(np.float32)
         if ribbon.line is not None:
             _draw_line(inside, ribbon, filled, code)
-        return find_border(inside, spacing, ribbon.axes)
+        return find_border(inside, spacing, ribbon.axes, wanted)
 
     codes = [code for code, _ in BORDERS]
     with ThreadPoolExecutor(len(codes)) as pool:

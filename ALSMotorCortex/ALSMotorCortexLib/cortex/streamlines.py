@@ -324,7 +324,8 @@ class _Tracer:
             [1 / s if a in domain.axes else 0 for a, s in enumerate(domain.spacing)], np.float32
         )
         unit = min(domain.spacing[a] for a in domain.axes)
-        self._step = np.float32(np.clip(STEP_MM, *(unit * v for v in STEP_VOXELS)))
+        shortest, longest = (unit * v for v in STEP_VOXELS)
+        self._step = np.float32(min(max(STEP_MM, shortest), longest))
         _, nj, ni = domain.shape
         corners = np.array([0])
         for axis, stride in enumerate((nj * ni, ni, 1)):
