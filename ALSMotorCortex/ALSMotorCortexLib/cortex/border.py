@@ -103,9 +103,10 @@ def find_border(
         np.float32(np.sqrt(v)) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
         for v, g in zip(variances, blurred, strict=True)
     ]
+    first, second, third = (np.float32(w) for w in RICHARDSON)
     estimates = [
-        sum(np.float32(w) * d for w, d in zip(RICHARDSON, distances[i : i + 3], strict=True))
-        for i in range(len(variances) - 2)
+        first * a + second * b + third * c
+        for a, b, c in zip(distances, distances[1:], distances[2:], strict=False)
     ]
     level = _lone_level(blurred, distances, variances, near, scale)
     level = _allowed_by_labels(level, estimates, label, near, inside.shape, axes)
