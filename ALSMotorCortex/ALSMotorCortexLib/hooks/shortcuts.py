@@ -21,18 +21,6 @@ SHORTCUTS = {
 }
 """Key of each action, as Qt reads it and as a tool tip shows it."""
 
-OF_SLICER = frozenset(
-    {
-        *(f"Ctrl+{key}" for key in "ABCFGHOQSVWXYZ0123456789`,"),
-        *(f"Ctrl+{key}" for key in ("Left", "Right", "Up", "Down")),
-        *(f"Ctrl+Shift+{key}" for key in ("A", "T", "Space", "Left", "Right", "Up", "Down")),
-        *(f"Shift+{key}" for key in "0123456789V"),
-        *("0123456789BFGIQRSTUVWYZ[]{}+-"),
-        *("Left", "Right", "Up", "Down", "Space", "Esc", "Del", "Backspace", "Home", "End"),
-    }
-)
-"""Keys that Slicer itself uses somewhere, from the lists named above."""
-
 
 def install(window: Any, actions: Mapping[str, Callable[[], Any]]) -> list[Any]:
     """Makes the keys work.

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ from ..cortex.grid import Image
 from ..cortex.measure import Progress, measure
 from ..cortex.resample import label_values
 from ..cortex.result import RIBBON
-from ..scene.inputs import collect, suggest_segments
-from ..scene.segmentations import read_labels
+from ..scene.inputs import Inputs, collect, suggest_segments
+from ..scene.segmentations import has_voxels, read_labels
 
 try:
     from slicer.i18n import tr as _
@@ -292,33 +292,33 @@ def _state(segmentation: Any, volume: Any) -> tuple:
     image = volume.GetImageData() if volume else None
     state += [volume.GetID(), volume.GetMTime()] if volume else []
     state += [image.GetMTime()] if image else []
-    return tuple(state + _transforms(segmentation) + _transforms(volume))
+    return tuple(state + _transform(segmentation) + _transform(volume))
 
 
-def _transforms(node: Any) -> list[Any]:
-    """The transform nodes above a node, with the times they changed."""
-    found = []
-    while node is not None and (node := node.GetParentTransformNode()) is not None:
-        found += [node.GetID(), node.GetMTime(), node.GetTransformToParent().GetMTime()]
-    return found
+def _transform(node: Any) -> list[Any]:
+    """The transform that a node is under, with the time that it or one above it changed."""
+    parent = node.GetParentTransformNode() if node else None
+    return [parent.GetID(), parent.GetTransformToWorldMTime()] if parent else []
 
 
 def _measure(
     segmentation: Any, volume: Any, progress: Progress | None
 ) -> dict[str, dict[str, float]]:
     """Measures of every segment of cortex, by segment ID."""
-    inputs = suggest_segments(segmentation)
-    if not inputs.gray or not inputs.white or not (inputs.csf or inputs.other_bank):
+    found = suggest_segments(segmentation)
+    for role, ids in found.items():
+        found[role] = [i for i in ids if has_voxels(segmentation, i)]
+    masks = _masks(segmentation, {*found["white"], *found["csf"], *found["other_bank"]})
+    regions_only = found.pop("regions")
+    found["gray"] = [i for i in found["gray"] or regions_only if i in masks]
+    if not found["gray"] or not found["white"] or not (found["csf"] or found["other_bank"]):
         return {}
-    masks = _masks(segmentation, {*inputs.white, *inputs.csf, *inputs.other_bank})
-    gray = [segment_id for segment_id in inputs.gray if segment_id in masks]
-    chosen = replace(
-        inputs, volumes=[volume] if volume else [], gray=gray or inputs.gray, regions=[]
-    )
-    collected = collect(chosen)
+    volumes = [volume] if volume else []
+    collected = collect(Inputs(volumes=volumes, segmentation=segmentation, **found))
     labels, settings = collected.labels, collected.settings
     ribbon = np.flatnonzero(np.isin(labels.array, settings.gm))
     parts = {i: m for i, m in masks.items() if label_values(m, labels.grid, ribbon).any()}
+    # The only one is the ribbon itself, with the holes that were filled.
     regions = {} if len(parts) == 1 else {f"{m.name} ({i})": m for i, m in parts.items()}
     result = measure(
         labels,
@@ -344,8 +344,8 @@ def _masks(segmentation: Any, tissues: set[str]) -> dict[str, Image]:
     segments = segmentation.GetSegmentation()
     masks = {}
     for segment_id in segments.GetSegmentIDs():
-        if segment_id not in tissues:
-            with suppress(InputError):  # nothing is drawn in it
+        if segment_id not in tissues and has_voxels(segmentation, segment_id):
+            with suppress(InputError):  # empty after all
                 mask = read_labels(segmentation, {segment_id: 1})[0]
                 name = segments.GetSegment(segment_id).GetName()
                 masks[segment_id] = Image(mask.array, mask.grid, name)

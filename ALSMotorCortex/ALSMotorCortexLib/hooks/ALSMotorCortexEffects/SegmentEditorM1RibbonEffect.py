@@ -15,8 +15,9 @@ from slicer.i18n import tr as _
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.hooks.ribbon_paint import grid_of, paint
+from ALSMotorCortexLib.scene.drawn import DRAWN
 from ALSMotorCortexLib.scene.geometry import voxels
-from ALSMotorCortexLib.scene.trace import TRACE, TraceLogic
+from ALSMotorCortexLib.scene.trace import TraceLogic
 
 ICON = Path(__file__).parents[3] / "Resources" / "Icons" / "M1Ribbon.png"
 CURVES = "M1Ribbon.Curve"
@@ -44,7 +45,7 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
 
     def helpText(self):
         return "<html>" + _(
-            "Paint the traced motor cortex into the selected segment.<br>"
+            "Paint the traced motor cortex into the selected segment<br>."
             "<p>Draw one or more traces in the module <b>ALS Motor Cortex</b>. Traces on several "
             "slices are joined into one ribbon. Masking and undo work as for every effect.</p>"
         )
@@ -52,7 +53,7 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
     def setupOptionsFrame(self):
         self.curveSelector = slicer.qMRMLCheckableNodeComboBox()
         self.curveSelector.nodeTypes = ["vtkMRMLMarkupsCurveNode"]
-        self.curveSelector.addAttribute("vtkMRMLMarkupsCurveNode", TRACE)
+        self.curveSelector.addAttribute("vtkMRMLMarkupsCurveNode", DRAWN)
         self.curveSelector.addEnabled = False
         self.curveSelector.removeEnabled = False
         self.curveSelector.noneEnabled = False
@@ -128,15 +129,16 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
             )
 
     def updateMRMLFromGUI(self):
-        self.set_curves(self.curveSelector.checkedNodes())
+        self.messageLabel.text = ""
+        self.set_curves(list(self.curveSelector.checkedNodes()))
         self.scriptedEffect.setParameter("Part", self.partSelector.currentData)
         self.scriptedEffect.setParameter("Replace", int(self.replaceCheckBox.checked))
-        self.messageLabel.text = ""
+        self.updateGUIFromMRML()
 
     def traces(self):
         """All trace curves of the scene."""
         curves = slicer.util.getNodesByClass("vtkMRMLMarkupsCurveNode")
-        return [curve for curve in curves if curve.GetAttribute(TRACE) is not None]
+        return [curve for curve in curves if curve.GetAttribute(DRAWN) is not None]
 
     def curves(self):
         """The curves to paint."""
@@ -183,12 +185,14 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
         replace = self.scriptedEffect.integerParameter("Replace") != 0
         mode = modes.ModificationModeSet if replace else modes.ModificationModeAdd
         self.scriptedEffect.modifySelectedSegmentByLabelmap(modifier, mode)
-        return _("Painted {count} voxels, less what masking keeps.").format(count=int(mask.sum()))
+        names = ", ".join(curve.GetName() for curve in self.curves())
+        return _("Painted from: {names}.").format(names=names)
 
     def ribbon(self):
         """The label map of the chosen traces. Raises InputError."""
         logic = TraceLogic(slicer.mrmlScene)
         try:
+            logic.restore()
             return logic.ribbon(self.curves())
         finally:
             logic.close()
