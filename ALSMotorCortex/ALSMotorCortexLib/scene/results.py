@@ -123,7 +123,11 @@ def add_results(
 
 
 def update_results(
-    scene: Any, old: Mapping[str, Any], measurement: Measurement, labels: Image
+    scene: Any,
+    old: Mapping[str, Any],
+    measurement: Measurement,
+    labels: Image,
+    segmentation: Any = None,
 ) -> dict[str, Any]:
     """Puts a new measurement into the nodes of an earlier one.
 
@@ -134,6 +138,7 @@ def update_results(
     Args:
         old: one of :func:`find_results`.
         labels: the label map that was measured.
+        segmentation: as for :func:`add_results`; it is left alone.
 
     Returns:
         As :func:`add_results`, without the user's own nodes.
@@ -142,14 +147,14 @@ def update_results(
     surface = mid_surface(measurement, labels)
     with _undone_on_failure(scene):
         nodes = _put(scene, measurement, ribbon, surface, old)
-        if "tissue" in old:
+        if "tissue" in old and segmentation is None:
             nodes["tissue"] = _add_tissue(scene, measurement, labels, old["tissue"])
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
         folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(old["settings"]))
         added = {key: node for key, node in nodes.items() if key not in old}
         _file(scene, added, folder, old["settings"])
     for key, node in old.items():
-        if key not in nodes and not key.startswith("map:"):
+        if key not in nodes and key.startswith(("chart:", "series:", "band:")):
             scene.RemoveNode(node)
     return nodes | {"colors": viridis(scene)}
 

@@ -78,6 +78,16 @@ def read_labels(node: Any, labels: Mapping[str, int]) -> tuple[Image, tuple[Find
     return image, findings + moved
 
 
+def has_voxels(node: Any, segment_id: str) -> bool:
+    """Whether anything is drawn in a segment."""
+    segmentation = node.GetSegmentation()
+    if segmentation.ContainsRepresentation(_binary()):
+        return _drawn(segmentation, segment_id)
+    source = segmentation.GetSourceRepresentationName()
+    data = segmentation.GetSegment(segment_id).GetRepresentation(source)
+    return data is not None and data.GetNumberOfElements(vtk.vtkDataObject.POINT) > 0
+
+
 def add_segmentation(
     scene: Any, image: Image, segments: Sequence[Segment], name: str = "", into: Any = None
 ) -> Any:
@@ -187,7 +197,7 @@ def _as_label_maps(node: Any, labels: Mapping[str, int]) -> tuple[Any, tuple[Fin
 
 def _reference(segmentation: Any, name: str, labels: Mapping[str, int]) -> Any:
     """The common geometry of the chosen segments, without voxels."""
-    empty = [i for i in labels if not _has_voxels(segmentation, i)]
+    empty = [i for i in labels if not _drawn(segmentation, i)]
     if empty:
         names = ", ".join(segmentation.GetSegment(i).GetName() for i in empty)
         raise InputError(f"Nothing is drawn in {names} of {name}. Draw it, or do not choose it.")
@@ -210,7 +220,7 @@ def _reference(segmentation: Any, name: str, labels: Mapping[str, int]) -> Any:
     return reference
 
 
-def _has_voxels(segmentation: Any, segment_id: str) -> bool:
+def _drawn(segmentation: Any, segment_id: str) -> bool:
     segment = segmentation.GetSegment(segment_id)
     data = segment.GetRepresentation(_binary())
     if data is None or data.IsEmpty():
