@@ -257,9 +257,9 @@ class SegmentMeasures:
     ) -> dict[str, float]:
         """Measures of one segment, by the names of :data:`QUANTITIES`.
 
-        Empty for white matter, CSF and whatever is not cortex, and for a segmentation that shows
-        by its names and terminology that it has no cortex to measure. A run that failed says so
-        once; the same segmentation's other segments are then empty, until one is asked again.
+        Empty for white matter, CSF and whatever is not cortex, and for a segmentation without
+        cortex, as its names and terminology tell. A run that failed says so once; the same
+        segmentation's other segments are then empty, until one is asked again.
 
         Args:
             segmentation: vtkMRMLSegmentationNode.
@@ -311,8 +311,14 @@ def _measure(
     masks = _masks(segmentation, {*found["white"], *found["csf"], *found["other_bank"]})
     regions_only = found.pop("regions")
     found["gray"] = [i for i in found["gray"] or regions_only if i in masks]
-    if not found["gray"] or not found["white"] or not (found["csf"] or found["other_bank"]):
+    pial = found["csf"] or found["other_bank"]
+    if not found["gray"] or not (found["white"] or pial):
         return {}
+    if not (found["white"] and pial):
+        raise InputError(
+            f"{segmentation.GetName()} has no segment whose name says that it is "
+            f"{'white matter' if pial else 'CSF or the opposite bank'}. Name it so, or draw it."
+        )
     volumes = [volume] if volume else []
     collected = collect(Inputs(volumes=volumes, segmentation=segmentation, **found))
     labels, settings = collected.labels, collected.settings

@@ -214,10 +214,6 @@ def paint(case: Case) -> None:
     data.GetPointData().GetScalars().Modified()
 
 
-def rename(case: Case) -> None:
-    case.segmentation.GetSegmentation().GetSegment(case.id(WM)).SetName("Other")
-
-
 def remove(case: Case) -> None:
     case.segmentation.GetSegmentation().RemoveSegment(case.id(FAR))
 
@@ -256,8 +252,9 @@ def test_a_moving_transform_is_noticed() -> None:
 def test_a_renamed_tissue_is_noticed() -> None:
     case = Case()
     assert case.of(NEAR)
-    rename(case)
-    assert case.of(NEAR) == {}
+    case.segmentation.GetSegmentation().GetSegment(case.id(WM)).SetName("Other")
+    with pytest.raises(InputError, match="white matter"):
+        case.of(NEAR)
 
 
 # --- What goes wrong ---------------------------------------------------------------------
@@ -273,6 +270,14 @@ def test_a_failure_is_told_once_a_round() -> None:
             case.of(NEAR)
         assert case.of(FAR) == {}
         assert case.of(WM) == {}
+
+
+@pytest.mark.parametrize(("lost", "said"), [(WM, "white matter"), (CSF, "CSF")])
+def test_a_missing_tissue_is_named(lost, said) -> None:
+    case = Case()
+    case.segmentation.GetSegmentation().RemoveSegment(case.id(lost))
+    with pytest.raises(InputError, match=f"that it is {said}"):
+        case.of(NEAR)
 
 
 def test_a_cancelled_run_can_be_started_again() -> None:
