@@ -22,6 +22,8 @@ from .cortex.grid import Image
 from .cortex.measure import measure
 from .cortex.result import RIBBON, Finding, Measurement
 from .cortex.settings import Settings
+from .drawings import TISSUES as TRACED
+from .drawings import Drawings, Drawn, measure_drawings
 from .study import provenance
 from .study.images import ImageFile, quiet_stderr, read_image
 from .study.nifti import NiftiGeometry, write_nifti
@@ -61,16 +63,18 @@ class AnalyzeInputs:
     """The files to measure.
 
     Attributes:
-        labels: label map or Slicer segmentation.
+        labels: label map or Slicer segmentation; None where traces make the label map.
         maps: contrast maps by name.
         regions: regions by name.
         units: units of the maps' values by name, where known.
+        drawings: calipers and traces.
     """
 
-    labels: Path
+    labels: Path | None
     maps: Mapping[str, Path] = field(default_factory=dict)
     regions: Mapping[str, RegionSource] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    drawings: Drawings = Drawings()
 
 
 def analyze(
@@ -136,6 +140,42 @@ def analyze(
     return replace(result, seconds=clock.seconds)
 
 
+def analyze_calipers(
+    inputs: AnalyzeInputs,
+    out: str | os.PathLike,
+    progress: Progress | None = None,
+    *,
+    command: Iterable[str] = (),
+) -> Drawn:
+    """Measures calipers alone and writes ``markups.tsv`` into a folder.
+
+    Args:
+        inputs: with calipers and a map, without labels or traces.
+        out, progress, command: see :func:`analyze`.
+
+    Raises:
+        InputError: see :func:`analyze`.
+    """
+    started, clock = provenance.now(), _Clock()
+    tell = progress or (lambda step, fraction: None)
+    with OutputFolder(out) as folder:
+        tell("reading", 0.0)
+        with clock.step("reading"):
+            files = {name: read_image(path) for name, path in inputs.maps.items()}
+        tell("calipers", 0.5)
+        with clock.step("calipers"):
+            maps = {name: replace(file.image, name=name) for name, file in files.items()}
+            drawn = measure_drawings(inputs.drawings, maps)
+        drawn.write(folder)
+        sources = [provenance.describe_input(f"map {n}", file) for n, file in files.items()]
+        settings = Settings(gm=(), wm=(), csf=())
+        every = [*sources, *drawn.sources]
+        record = provenance.build(command, settings, every, drawn.findings)
+        _finish(folder, {"started": started, **record}, clock)
+    tell("done", 1.0)
+    return drawn
+
+
 class _Clock:
     """Seconds per step."""
 
@@ -167,20 +207,19 @@ class _Case:
     geometry: NiftiGeometry | None
     sources: list[dict[str, Any]]
     findings: tuple[Finding, ...]
+    drawn: Drawn | None
 
 
 def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
     others = {name: value for name, value in values.items() if name not in TISSUES}
     settings = Settings(gm=(), wm=(), csf=()).with_values(others)
     given = {name: values[name] for name in TISSUES if values.get(name) not in (None, "", [], ())}
+    if inputs.labels is None:
+        given = dict(TRACED)
     replace(settings, **{n: (i + 1,) for i, n in enumerate(TISSUES) if n in given}).check()
 
     label_files: dict[str, LabelFile] = {}
-    main = _label_file(inputs.labels, label_files)
-    labels, tissues, findings = main.tissues(given)
-    settings = settings.with_values(tissues)
-    settings.check()
-
+    main = _label_file(inputs.labels, label_files) if inputs.labels else None
     if RIBBON in inputs.regions:
         raise InputError(
             f"A region cannot be called {RIBBON}: that is the name of the whole. Choose another."
@@ -189,24 +228,41 @@ def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
         name: _label_file(source.path, label_files).region(source.labels, f"--region {name}")
         for name, source in inputs.regions.items()
     }
-    maps = {name: read_image(path) for name, path in inputs.maps.items()}
-    if unknown := sorted(set(inputs.units) - set(maps)):
+    files = {name: read_image(path) for name, path in inputs.maps.items()}
+    if unknown := sorted(set(inputs.units) - set(files)):
         raise InputError(f"A unit is given for {unknown[0]}, but no map has that name.")
+    maps = {name: replace(file.image, name=name) for name, file in files.items()}
+    drawn = measure_drawings(inputs.drawings, maps) if inputs.drawings else None
+    labels, tissues, findings = main.tissues(given) if main else _traced(drawn)
+    settings = settings.with_values(tissues)
+    settings.check()
 
-    files: dict[str, ImageFile] = {"labels": main.file}
-    files |= {f"region {n}": _label_file(s.path, label_files).file
-              for n, s in inputs.regions.items()}  # fmt: skip
-    files |= {f"map {name}": file for name, file in maps.items()}
-    found = {f.message: f for file in files.values() for f in file.findings}
+    used: dict[str, ImageFile] = {"labels": main.file} if main else {}
+    used |= {f"region {n}": _label_file(s.path, label_files).file
+             for n, s in inputs.regions.items()}  # fmt: skip
+    used |= {f"map {name}": file for name, file in files.items()}
+    found = {f.message: f for file in used.values() for f in file.findings}
+    sources = [provenance.describe_input(role, file) for role, file in used.items()]
     return _Case(
         labels=labels,
         settings=settings,
-        maps={name: replace(file.image, name=name) for name, file in maps.items()},
+        maps=maps,
         regions=regions,
-        geometry=main.file.geometry,
-        sources=[provenance.describe_input(role, file) for role, file in files.items()],
-        findings=(*found.values(), *findings),
+        geometry=main.file.geometry if main else None,
+        sources=[*sources, *(drawn.sources if drawn else ())],
+        findings=(*found.values(), *findings, *(drawn.findings if drawn else ())),
+        drawn=drawn,
     )
+
+
+def _traced(drawn: Drawn | None) -> tuple[Image, dict[str, Any], tuple[Finding, ...]]:
+    """The label map of the traces, its tissues as settings, and no findings."""
+    if drawn is None or not drawn.traces:
+        raise InputError(
+            "There is nothing to measure. Name a label map with --labels, or a curve along the "
+            "cortex with --trace."
+        )
+    return drawn.labels(), dict(TRACED), ()
 
 
 def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
@@ -250,6 +306,8 @@ def _write(
     """
     tell("writing", _MEASURED)
     jobs = _write_files(folder, result, case.geometry, pool, clock)
+    if case.drawn:
+        jobs.append(pool.submit(case.drawn.write, folder))
     if heading:
         known = {**record, "seconds": dict(clock.seconds)}
         jobs.append(pool.submit(_write_report, folder, result, case, heading, known, clock))

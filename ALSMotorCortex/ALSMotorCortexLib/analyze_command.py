@@ -16,6 +16,7 @@ from .cortex.errors import InputError
 if TYPE_CHECKING:
     from .analyze import AnalyzeInputs
     from .cortex.result import Measurement
+    from .drawings import Drawn
 
 HELP = "measure thickness and laminar profile of one case"
 
@@ -33,6 +34,9 @@ EXAMPLES = """examples:
     als-motor-cortex analyze --map R2star=r2star.nrrd --labels m1.seg.nrrd \\
         --gm "Gray matter" --wm "White matter" --csf CSF \\
         --region hand=m1.seg.nrrd:Hand --out results/
+  No labels, but a curve drawn along the cortex in Slicer, and a caliper:
+    als-motor-cortex analyze --map T2star=t2star.nii.gz --trace trace.mrk.json \\
+        --caliper hand.mrk.json --out results/
   LayNii's rim file:
     als-motor-cortex analyze --labels rim.nii.gz --label-style rim \\
         --gm 3 --wm 2 --csf 1 --out results/
@@ -44,9 +48,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--labels",
-        required=True,
         metavar="FILE",
-        help="label map (NIfTI, NRRD) or Slicer segmentation (.seg.nrrd)",
+        help="label map (NIfTI, NRRD) or Slicer segmentation (.seg.nrrd); not needed with --trace",
+    )
+    add(
+        "--trace",
+        action="append",
+        default=[],
+        metavar="FILE[,FILE...]",
+        dest="traces",
+        help="curves along the cortex (.mrk.json), one for each slice; without --labels they "
+        "make the label map",
+    )
+    add(
+        "--borders",
+        action="append",
+        default=[],
+        metavar="PIAL,WHITE",
+        help="both borders drawn by hand as two curves (.mrk.json), in place of a trace",
+    )
+    add(
+        "--caliper",
+        action="append",
+        default=[],
+        metavar="FILE[,FILE...]",
+        dest="calipers",
+        help="lines across the cortex (.mrk.json)",
+    )
+    add(
+        "--drawn-on",
+        default="",
+        metavar="NAME",
+        help="map that traces and calipers are measured on (default: the first)",
     )
     for option, meaning in (
         ("--gm", "gray matter to measure"),
@@ -122,7 +155,7 @@ def run(
     arguments: argparse.Namespace,
     command: Sequence[str] = (),
     progress: Callable[[str, float], Any] | None = None,
-) -> Measurement:
+) -> Measurement | Drawn:
     """Measures what the arguments ask for.
 
     Args:
@@ -133,8 +166,10 @@ def run(
     Raises:
         InputError: see :func:`.analyze.analyze`.
     """
-    from .analyze import analyze
+    from .analyze import analyze, analyze_calipers
 
+    if _calipers_only(arguments):
+        return analyze_calipers(inputs_of(arguments), arguments.out, progress, command=command)
     return analyze(
         inputs_of(arguments),
         arguments.out,
@@ -146,10 +181,18 @@ def run(
     )
 
 
-def closing(arguments: argparse.Namespace, result: Measurement) -> str:
+def closing(arguments: argparse.Namespace, result: Measurement | Drawn) -> str:
     """What to tell when it is done."""
     first = "measures.tsv" if arguments.no_report else "report.html"
+    if _calipers_only(arguments):
+        first = "markups.tsv"
     return f"Results are in {arguments.out}. Open {Path(arguments.out) / first}."
+
+
+def _calipers_only(arguments: argparse.Namespace) -> bool:
+    """Whether there are calipers and nothing that makes a ribbon."""
+    ribbon = arguments.labels or arguments.traces or arguments.borders
+    return bool(arguments.calipers) and not ribbon
 
 
 def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
@@ -159,6 +202,7 @@ def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
         InputError: an option that is not of the form NAME=FILE, or a name given twice.
     """
     from .analyze import AnalyzeInputs, RegionSource
+    from .drawings import Drawings
     from .study.images import named_file
     from .study.segmentations import split_labels
 
@@ -166,10 +210,16 @@ def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
     regions = _unique([named_file(text, "--region") for text in arguments.regions], "--region")
     parts = {name: split_labels(text) for name, text in regions.items()}
     return AnalyzeInputs(
-        labels=Path(arguments.labels),
+        labels=Path(arguments.labels) if arguments.labels else None,
         maps={name: Path(file) for name, file in maps.items()},
         regions={name: RegionSource(Path(file), labels) for name, (file, labels) in parts.items()},
         units=_unique([_unit(text) for text in arguments.units], "--unit"),
+        drawings=Drawings(
+            traces=_files(arguments.traces),
+            borders=tuple(_pair(text) for text in arguments.borders),
+            calipers=_files(arguments.calipers),
+            map=arguments.drawn_on,
+        ),
     )
 
 
@@ -184,6 +234,20 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
         if (value := getattr(arguments, name)) is not None:
             settings[name] = value
     return settings
+
+
+def _files(texts: Sequence[str]) -> tuple[Path, ...]:
+    """Paths of an option that takes several, separated by commas."""
+    return tuple(Path(part.strip()) for text in texts for part in text.split(",") if part.strip())
+
+
+def _pair(text: str) -> tuple[Path, Path]:
+    files = _files([text])
+    if len(files) != 2:
+        raise InputError(
+            f"--borders {text!r} should name two files: --borders PIAL.mrk.json,WHITE.mrk.json."
+        )
+    return files[0], files[1]
 
 
 def _unit(text: str) -> tuple[str, str]:

@@ -180,7 +180,7 @@ def test_maps(case, capfd):
     [
         ([], "Name a command: analyze, demo, maps"),
         (["analyse"], "invalid choice: 'analyse'"),
-        (["analyze"], "required: --labels, --out"),
+        (["analyze"], "required: --out"),
         (["analyze", "--labels", "a", "--out", "b", "--lables", "c"], "--lables"),
         (["analyze", "--labels", "a", "--out", "b", "--layers", "x"], "--layers"),
         (["analyze", "--labels", "a", "--out", "b", "--map", "x="], "--map NAME=FILE"),

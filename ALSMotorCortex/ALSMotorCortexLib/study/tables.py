@@ -24,15 +24,16 @@ def cell(value: object) -> str:
 
 def write_measures(measures: Iterable[Measure], path: str | os.PathLike) -> None:
     """Writes ``measures.tsv``: region, map, measure, value, unit. Geometry has map ``n/a``."""
-    _write([f.name for f in fields(Measure)], (astuple(m) for m in measures), path)
+    write_rows([f.name for f in fields(Measure)], (astuple(m) for m in measures), path)
 
 
 def write_profiles(profiles: Iterable[ProfileBin], path: str | os.PathLike) -> None:
     """Writes ``profiles.tsv``: one row per region, map and depth bin, pial to white matter."""
-    _write([f.name for f in fields(ProfileBin)], (astuple(p) for p in profiles), path)
+    write_rows([f.name for f in fields(ProfileBin)], (astuple(p) for p in profiles), path)
 
 
-def _write(names: list[str], rows: Iterable[tuple], path: str | os.PathLike) -> None:
+def write_rows(names: Iterable[str], rows: Iterable[tuple], path: str | os.PathLike) -> None:
+    """Writes a table: its columns' names, then one line for each row."""
     lines = ["\t".join(names), *("\t".join(cell(value) for value in row) for row in rows)]
     with open(path, "w", encoding="utf-8", newline="\n") as stream:
         stream.write("\n".join(lines) + "\n")

@@ -1,0 +1,428 @@
+"""The trace in the scene: a markups curve along the cortex, its borders, and its ribbon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from ..cortex import traced_ribbon
+from ..cortex.drawn import (
+    Reading,
+    TraceOptions,
+    readings,
+    to_text,
+    trace,
+    trace_borders,
+    trace_options,
+)
+from ..cortex.errors import InputError
+from ..cortex.grid import Grid, Image
+from ..cortex.trace import BORDERS, Pin, Trace
+from .colors import series_color
+from .drawn import (
+    DRAWN,
+    DrawnLogic,
+    Followed,
+    file_together,
+    keep_record,
+    points_of,
+    record_of,
+    set_readings,
+)
+from .traced_segments import put_ribbon
+from .volumes import set_image
+
+# Control points of a border are this far apart.
+HANDLE_MM = 3.0
+# A control point that the user has not touched moves by less than this in a round trip
+# through the node's own coordinates.
+SAME_MM = 1e-4
+
+_EMPTY = {
+    title: Reading(title, measure, float("nan"), unit)
+    for title, measure, unit in (
+        ("Cortical thickness", "thickness_mean", "mm"),
+        ("Deep hypointensity", "deep_hypointensity", "1"),
+        ("Signal-hypointensity-to-thickness", "signal_thickness_ratio", "1/mm"),
+    )
+}
+_NAMES = {"pial": "pial border", "white": "white-matter border"}
+_COLORS = {"pial": series_color(4), "white": series_color(1)}
+
+
+@dataclass
+class _Handles:
+    """The control points of one border.
+
+    Attributes:
+        written: (n, 3) RAS mm, where they were put; empty before.
+        pinned: for each that the user has set the number of its pin among the border's.
+    """
+
+    written: NDArray = field(default_factory=lambda: np.empty((0, 3)))
+    pinned: dict[int, int] = field(default_factory=dict)
+
+
+class TraceLogic(DrawnLogic):
+    """Follows markups curves along the cortex.
+
+    Every change of a curve, of its borders or of its volume finds the borders anew. The
+    numbers become the curve's own measurements; the nodes of :meth:`nodes` are updated in
+    place: ``pial`` and ``white`` (curves that the user can drag), ``straightened`` (the
+    cortex made straight, pial side up), ``table`` and ``chart`` (laminar profile),
+    ``thickness_table`` and ``thickness_chart`` (thickness along the curve).
+
+    A border point that the user drags stays where it was put: it is kept with the curve, and
+    the rest of the border follows. Deleting it lets the border go again.
+    """
+
+    kinds = ("trace", "borders")
+    class_name = "vtkMRMLMarkupsCurveNode"
+    title = "Trace"
+
+    def __init__(self, scene: Any) -> None:
+        super().__init__(scene)
+        self._handles: dict[str, dict[str, _Handles]] = {}
+
+    def options(self, curve: Any) -> TraceOptions:
+        """How a curve is followed. Border points are in the curve's own coordinates."""
+        return trace_options(record_of(curve))
+
+    def configure(self, curve: Any, **values: Any) -> None:
+        """Changes fields of :class:`.cortex.drawn.TraceOptions` and follows the cortex again."""
+        keep_record(curve, to_text(replace(self.options(curve), **values)))
+        self._handles.pop(curve.GetID(), None)
+        self.update(curve)
+
+    def release_pins(self, curve: Any) -> None:
+        """Lets both borders go: no point that the user has dragged counts any more."""
+        self.configure(curve, pins=())
+
+    def attach_borders(self, pial: Any, white: Any, volume: Any) -> Any:
+        """Follows two border curves that were drawn by hand.
+
+        Args:
+            pial, white: vtkMRMLMarkupsCurveNodes on one slice.
+            volume: to sample between them.
+
+        Returns:
+            the node that stands for the pair: ``pial``.
+        """
+        pial.SetNodeReferenceID("ALSMotorCortex.otherBorder", white.GetID())
+        self._attach(pial, volume, "borders")
+        return pial
+
+    def make_ribbon(self, curves: Sequence[Any], segmentation: Any = None) -> list[str]:
+        """Turns traces into segments: gray matter, and a band of white matter and of CSF.
+
+        The segments take the place of those made before in the same segmentation.
+
+        Args:
+            curves: followed curves, on one or several slices of one direction.
+            segmentation: the vtkMRMLSegmentationNode to put them into; None makes one.
+
+        Returns:
+            the segments' IDs: gray matter, white matter, CSF.
+
+        Raises:
+            InputError: no curve, one without a result, or planes at an angle.
+        """
+        labels = self.ribbon(curves)
+        if segmentation is None:
+            segmentation = self.scene.AddNewNodeByClass(
+                "vtkMRMLSegmentationNode", self.scene.GenerateUniqueName("Traced ribbon")
+            )
+            segmentation.CreateDefaultDisplayNodes()
+            file_together(self.scene, curves[0].GetName(), [segmentation])
+        return put_ribbon(segmentation, labels)
+
+    def ribbon(self, curves: Sequence[Any]) -> Image:
+        """The label map of traces; see :func:`.cortex.traced_ribbon.ribbon_labels`.
+
+        Raises:
+            InputError: see :meth:`make_ribbon`.
+        """
+        traces = []
+        for curve in curves:
+            if (found := self.update(curve)) is None:
+                raise InputError(f"{curve.GetName()}: {self.message(curve)}")
+            traces.append(found)
+        grid = self._image(curves[0])[0].grid if curves else Grid.from_spacing((1,) * 3, (1,) * 3)
+        return traced_ribbon.ribbon_labels(traces, grid)
+
+    # What is followed -----------------------------------------------------------------------
+
+    def _new(self, node: Any) -> None:
+        display = node.GetDisplayNode()
+        display.SetTextScale(2.5)
+        display.SetGlyphScale(1.2)
+
+    def _measurements(self) -> set[str]:
+        return set(_EMPTY)
+
+    def _drawn_by_hand(self, followed: Followed) -> bool:
+        return followed.node.GetAttribute(DRAWN) == "borders"
+
+    def _watched(self, followed: Followed) -> list[Any]:
+        curve = followed.node
+        roles = ["otherBorder"] if self._drawn_by_hand(followed) else BORDERS
+        others = [curve.GetNodeReference(f"ALSMotorCortex.{role}") for role in roles]
+        return [curve, *(other for other in others if other is not None)]
+
+    def _other(self, followed: Followed) -> NDArray:
+        other = followed.node.GetNodeReference("ALSMotorCortex.otherBorder")
+        return points_of(other) if other is not None else np.empty((0, 3))
+
+    def _inputs(self, followed: Followed) -> Any:
+        curve = followed.node
+        if self._drawn_by_hand(followed):
+            return points_of(curve).tobytes(), self._other(followed).tobytes()
+        self._take_pins(followed)
+        return points_of(curve).tobytes(), record_of(curve)
+
+    def _measure(self, followed: Followed, image: Image) -> Trace:
+        curve = followed.node
+        if curve.IsA("vtkMRMLMarkupsClosedCurveNode"):
+            raise InputError("The trace is a closed curve. Draw an open curve along the cortex.")
+        if self._drawn_by_hand(followed):
+            return trace_borders(image, points_of(curve), self._other(followed))
+        if not record_of(curve):
+            keep_record(curve, to_text(TraceOptions()))
+        world = tuple(pin for border in BORDERS for pin in self._pins(curve, border))
+        return trace(image, points_of(curve), replace(self.options(curve), pins=world))
+
+    def _words(self, followed: Followed) -> str:
+        found: Trace = followed.result
+        return (
+            f"Cortical thickness {found.mean_thickness:.2f} mm on average over "
+            f"{found.positions[-1]:.0f} mm."
+        )
+
+    # What is shown --------------------------------------------------------------------------
+
+    def _show(self, followed: Followed) -> None:
+        found: Trace | None = followed.result
+        values = {r.title: r for r in readings(found)} if found else _EMPTY
+        set_readings(followed.node, values, found is not None)
+        if found is None and not followed.made:
+            return
+        followed.fresh = False
+        if not self._drawn_by_hand(followed):
+            for border in BORDERS:
+                self._show_border(followed, border)
+        self._show_straightened(followed)
+        self._show_profile(followed)
+        self._show_thickness(followed)
+        if followed.fresh:
+            self._file(followed)
+            self._watch(followed)
+
+    def _show_border(self, followed: Followed, border: str) -> None:
+        found: Trace | None = followed.result
+        node, new = self._made(followed, border, "vtkMRMLMarkupsCurveNode", _NAMES[border])
+        if new:
+            _style_border(node, border)
+        if found is None:
+            node.GetDisplayNode().SetVisibility(False)
+            return
+        handles = self._handles_of(followed)[border]
+        pins = np.array([p.ras for p in self._pins(followed.node, border)]).reshape(-1, 3)
+        places = handle_places(found, border, handles, pins)
+        modifying = node.StartModify()
+        slicer.util.updateMarkupsControlPointsFromArray(node, places, world=True)
+        for n in range(len(places)):
+            # Points that the user has set are told from the others by their colour.
+            if node.GetNthControlPointSelected(n) != (n in handles.pinned):
+                node.SetNthControlPointSelected(n, n in handles.pinned)
+        node.EndModify(modifying)
+        handles.written = points_of(node)
+        node.GetDisplayNode().SetVisibility(True)
+
+    def _show_straightened(self, followed: Followed) -> None:
+        found: Trace | None = followed.result
+        if found is None:
+            return
+        node, new = self._made(
+            followed, "straightened", "vtkMRMLScalarVolumeNode", "straightened cortex"
+        )
+        set_image(node, straightened_image(found))
+        if new:
+            node.CreateDefaultDisplayNodes()
+            source = self.volume(followed.node).GetDisplayNode()
+            if source is not None:
+                display = node.GetDisplayNode()
+                display.SetAutoWindowLevel(False)
+                display.SetWindowLevel(source.GetWindow(), source.GetLevel())
+
+    def _show_profile(self, followed: Followed) -> None:
+        found: Trace | None = followed.result
+        depth = found.profile_depth if found else np.empty(0)
+        mean = found.profile if found else np.empty(0)
+        sd = found.profile_sd if found else np.empty(0)
+        columns = {
+            "depth": (depth, ""),
+            "mean": (mean, ""),
+            "low": (mean - sd, ""),
+            "high": (mean + sd, ""),
+        }
+        table = self._table(followed, "table", "laminar profile", columns)
+        self._chart(
+            followed,
+            "chart",
+            "laminar profile",
+            ("Cortical depth (0 pial surface, 1 white matter)", "Intensity"),
+            {
+                "Mean": (table, "depth", "mean", series_color(0)),
+                "Mean - SD": (table, "depth", "low", (0.6, 0.6, 0.6)),
+                "Mean + SD": (table, "depth", "high", (0.6, 0.6, 0.6)),
+            },
+        )
+
+    def _show_thickness(self, followed: Followed) -> None:
+        found: Trace | None = followed.result
+        nothing = np.empty(0)
+        columns = {
+            "position": (found.positions if found else nothing, "mm"),
+            "thickness": (found.thickness if found else nothing, "mm"),
+            "pial_sd": (found.pial_sd if found else nothing, "mm"),
+            "white_sd": (found.white_sd if found else nothing, "mm"),
+        }
+        table = self._table(followed, "thickness_table", "thickness", columns)
+        self._chart(
+            followed,
+            "thickness_chart",
+            "thickness",
+            ("Position along the trace (mm)", "Thickness (mm)"),
+            {"Thickness": (table, "position", "thickness", series_color(0))},
+        )
+
+    # Border points that the user has set ------------------------------------------------------
+
+    def _handles_of(self, followed: Followed) -> dict[str, _Handles]:
+        return self._handles.setdefault(
+            followed.node.GetID(), {border: _Handles() for border in BORDERS}
+        )
+
+    def _pins(self, curve: Any, border: str) -> list[Pin]:
+        """The pins of one border, in RAS mm of the world."""
+        pins = self.options(curve).pins
+        return [Pin(border, _to_world(curve, pin.ras)) for pin in pins if pin.border == border]
+
+    def _take_pins(self, followed: Followed) -> None:
+        """Turns what the user did to the borders' control points into pins."""
+        curve = followed.node
+        kept: list[Pin] = []
+        changed = False
+        for border, handles in self._handles_of(followed).items():
+            pins = [np.array(pin.ras) for pin in self._pins(curve, border)]
+            node = curve.GetNodeReference(f"ALSMotorCortex.{border}")
+            if node is not None and len(handles.written):
+                after = take_pins(handles, pins, points_of(node))
+                changed |= after is not pins
+                pins = after
+            kept += [Pin(border, _from_world(curve, place)) for place in pins]
+        if changed:
+            keep_record(curve, to_text(replace(self.options(curve), pins=tuple(kept))))
+
+
+def take_pins(handles: _Handles, pins: list[NDArray], places: NDArray) -> list[NDArray]:
+    """Pins of a border, from where its control points are now.
+
+    A point that was moved or added is a pin; a pin that was deleted is none any more.
+
+    Args:
+        handles: the control points; updated in place.
+        pins: (3,) RAS mm each, as they were.
+        places: (n, 3) RAS mm, where the control points are.
+
+    Returns:
+        the pins; the same list where nothing was done to the points.
+    """
+    written = handles.written
+    if len(places) == len(written):
+        moved = np.flatnonzero(np.linalg.norm(places - written, axis=1) > SAME_MM)
+        if not len(moved):
+            return pins
+        pins = list(pins)
+        for n in moved:
+            if int(n) in handles.pinned:
+                pins[handles.pinned[int(n)]] = places[n]
+            else:
+                handles.pinned[int(n)] = len(pins)
+                pins.append(places[n])
+        return pins
+    # A point was added or deleted: their numbers are given anew.
+    handles.written = np.empty((0, 3))
+    if not len(places):
+        return []
+    far = np.linalg.norm(places[:, None] - written[None], axis=2)
+    gone = {handles.pinned[n] for n in handles.pinned if far[:, n].min() > SAME_MM}
+    added = [place for place, away in zip(places, far, strict=True) if away.min() > SAME_MM]
+    return [pin for number, pin in enumerate(pins) if number not in gone] + added
+
+
+def handle_places(
+    found: Trace, border: str, handles: _Handles, pins: NDArray
+) -> NDArray[np.float64]:
+    """(n, 3) RAS mm for the control points of a border: evenly along it, and its pins.
+
+    While a point is dragged it keeps its number; otherwise each pin takes the number of the
+    even place that it is nearest to.
+
+    Args:
+        handles: ``pinned`` is updated in place.
+        pins: (m, 3) RAS mm.
+    """
+    line = found.pial if border == "pial" else found.white
+    number = max(3, round(float(found.positions[-1]) / HANDLE_MM) + 1)
+    columns = np.linspace(0, len(line) - 1, number).round().astype(int)
+    if len(handles.written) != number or len(handles.pinned) != len(pins):
+        nearest = [int(np.argmin(np.linalg.norm(line - pin, axis=1))) for pin in pins]
+        handles.pinned = {
+            int(np.argmin(np.abs(columns - column))): n for n, column in enumerate(nearest)
+        }
+    places = line[columns].copy()
+    for n, pin in handles.pinned.items():
+        places[n] = pins[pin]
+    return places
+
+
+def straightened_image(found: Trace) -> Image:
+    """The straightened cortex as an image of one slice.
+
+    In an axial slice view the trace runs from left to right, with CSF up.
+    """
+    array = np.ascontiguousarray(found.straightened.T[None], dtype=np.float32)
+    along = float(found.positions[-1] / (len(found.positions) - 1))
+    across = float(found.depths[1] - found.depths[0])
+    matrix = np.diag([-along, -across, 1.0, 1.0])
+    matrix[:2, 3] = found.positions[-1] / 2, -found.depths[0]
+    return Image(array, Grid(array.shape, matrix), "straightened cortex")
+
+
+def _style_border(node: Any, border: str) -> None:
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    # Slicer draws curve and points in the "selected" colour; what is not selected in the other.
+    display.SetSelectedColor(*_COLORS[border])
+    display.SetColor(*_COLORS[border])
+    display.SetGlyphType(slicer.vtkMRMLMarkupsDisplayNode.Circle2D)
+    display.SetGlyphScale(1.0)
+    display.SetPropertiesLabelVisibility(False)
+
+
+def _to_world(curve: Any, place: Sequence[float]) -> tuple[float, float, float]:
+    world = [0.0] * 3
+    curve.TransformPointToWorld(list(place), world)
+    return world[0], world[1], world[2]
+
+
+def _from_world(curve: Any, place: Sequence[float]) -> tuple[float, float, float]:
+    local = [0.0] * 3
+    curve.TransformPointFromWorld([float(v) for v in place], local)
+    return local[0], local[1], local[2]
