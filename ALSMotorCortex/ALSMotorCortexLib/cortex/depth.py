@@ -9,7 +9,7 @@ from scipy import ndimage
 from .laplace import Domain
 from .streamlines import Streamlines
 
-BEND_WIDTH = 4.0
+BEND_WIDTH = 5.0
 """Width, in voxels of the finest axis, of the Gaussian that averages the bend of the cortex."""
 
 

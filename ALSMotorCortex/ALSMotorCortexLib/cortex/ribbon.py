@@ -152,22 +152,34 @@ def spread(
     # What the blocking code reaches is marked 253 while growing and given back at the end.
     codes = np.where(flat[front] == wall, 253, flat[front]).astype(np.uint8)
     for _ in range(steps):
+        if not len(front):
+            break
         reached = []
-        # Blocked ground is claimed first, so that a tie stays unclaimed.
-        for first in (True, False):
-            mine = (codes == 253) == first
-            for offset in offsets:
-                to = front[mine] + offset
-                free = flat[to] == onto
-                flat[to[free]] = codes[mine][free]
-                reached.append(to[free])
+        # A voxel that several codes reach at once goes to the lowest of them or to the highest,
+        # as on a chessboard: neither the order of the axes has a say then, nor does one code
+        # gain on another. Blocked ground comes first.
+        rising = sorted(set(codes.tolist()), key=lambda c: (c != 253, c))
+        falling = sorted(set(codes.tolist()), key=lambda c: (c != 253, -c))
+        for pair in zip(rising, falling, strict=True):
+            for field, code in enumerate(pair):
+                mine = front[codes == code]
+                for offset in offsets:
+                    to = mine + offset
+                    to = to[flat[to] == onto]
+                    to = to[_chess_field(to, padded.shape) == field]
+                    flat[to] = code
+                    reached.append(to)
         # Claimed ground is no longer free, so no voxel is reached twice.
         front = np.concatenate(reached)
         codes = flat[front]
-        if not len(front):
-            break
     flat[flat == 253] = onto
     return np.ascontiguousarray(inner)
+
+
+def _chess_field(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """(n,) 0 or 1, the colour of each voxel if the box were a chessboard."""
+    row = voxels // shape[2]
+    return (voxels % shape[2] + row % shape[1] + row // shape[1]) % 2
 
 
 def _boxed_tissue(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import inf
+from numbers import Integral
 from typing import Any
 
 from .errors import InputError
@@ -41,7 +42,7 @@ class Settings:
         layers: number of equal depth bins in the layer map, 1 superficial to N deep.
         bins: number of equal depth bins of the laminar profile.
         layer_depth: ``equivolume`` or ``equidistant`` depth for layers and profiles.
-        fill_holes_mm3: unlabelled holes enclosed by gray matter are filled up to this
+        fill_holes_mm3: holes of any label enclosed by gray matter are filled up to this
             volume each, in mm3.
         drop_islands_mm3: loose pieces of gray matter are dropped up to this volume each,
             in mm3.
@@ -73,7 +74,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("gm", "wm", "csf", "other_bank"):
             value = getattr(self, name)
-            values = (value,) if isinstance(value, int) else tuple(int(v) for v in value)
+            values = (value,) if isinstance(value, Integral) else tuple(int(v) for v in value)
             object.__setattr__(self, name, values)
 
     def problem(self) -> str | None:

@@ -367,9 +367,9 @@ class _Tracer:
             )
             # A line that leaves the volume is continued with the slope it left with.
             left = self._outside(ahead) & (here.remaining < MAX_BEYOND_MM)
-            length[active[left]] = (so_far[:, 0] - step + here.remaining)[left]
+            length[active[left]] = np.maximum(so_far[:, 0] - step + here.remaining, 0)[left]
             beyond = (here.remaining - step) * here.per_slope
-            volume[active[left]] = (so_far[:, 1] + beyond)[left]
+            volume[active[left]] = np.maximum(so_far[:, 1] + beyond, 0)[left]
             ends[active[left]] = (place + here.remaining[:, None] * here.direction * self._per_mm)[
                 left
             ]
@@ -378,8 +378,8 @@ class _Tracer:
             rest = there.remaining[done]
             # A correction of more than a step means that the slope could not be trusted.
             rest = np.where(np.abs(rest) <= self._step, rest, np.nan)
-            length[index] = so_far[done, 0] + rest
-            volume[index] = so_far[done, 1] + rest * there.per_slope[done]
+            length[index] = np.maximum(so_far[done, 0] + rest, 0)
+            volume[index] = np.maximum(so_far[done, 1] + rest * there.per_slope[done], 0)
             ends[index] = ahead[done] + (rest[:, None] * there.direction[done]) * self._per_mm
             rise = (there.potential - here.potential) * way
             going = ~last & on_field & (rise * here.per_slope > STALLED * step)

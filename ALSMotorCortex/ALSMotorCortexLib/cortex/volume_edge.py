@@ -3,9 +3,11 @@
 The scanner's slab ends where it ends, often obliquely to the cortex. A field that may not cross
 that edge would have to run along it, and the cortex would seem as thick as the oblique cut
 through it. So the field is taken to go on straight there: its second derivative across the edge
-is zero, which leaves Laplace's equation within the outermost layer of voxels. For a flat cortex
-that is exact at any angle; where the cut runs along the cortex, so that the layer's own piece of
-ribbon does not reach from border to border, the edge is a cut face like others.
+is zero, which leaves Laplace's equation within the outermost layer of voxels. The potential of a
+flat cortex is then what it would be without the edge. The borders themselves are less certain
+there, and thickness is too; but it is no longer too great on the whole. Where the cut runs along
+the cortex, so that the layer's own piece of ribbon does not reach from border to border, the edge
+is a cut face like others.
 """
 
 from __future__ import annotations
