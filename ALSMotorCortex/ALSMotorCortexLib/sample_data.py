@@ -1,0 +1,120 @@
+"""A synthetic patient in the scene, to try the module on without any download."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cortex.motor_cortex import OTHER_BANK, MotorCortexCase, synthetic_motor_cortex
+from .cortex.phantoms import CSF, GM, WM
+from .scene.drawn import coded
+from .scene.segmentations import Segment, add_segmentation
+from .scene.volumes import add_volume
+
+SHAPE = (16, 160, 160)
+"""Voxels along (k, j, i) of 0.5 x 0.25 x 0.25 mm: the hand knob and its surroundings."""
+
+# Colours and codes as in Slicer's terminology "SegmentationCategoryTypeModifier-DICOM-Master".
+_CATEGORY = "Segmentation category and type - DICOM master list~SCT^123037004^Anatomical Structure"
+_SEGMENTS = (
+    (GM, "M1 gray matter", (200, 200, 235), "SCT^389081007^Gray Matter"),
+    (WM, "White matter", (250, 250, 210), "SCT^389080008^White Matter"),
+    (CSF, "CSF", (85, 188, 255), "SCT^65216001^Cerebrospinal Fluid"),
+    (OTHER_BANK, "Opposite bank", (204, 121, 167), "SCT^389081007^Gray Matter"),
+)
+_UNITS = {
+    "T2star": ("ms", "UCUM", "millisecond"),
+    "R2star": ("/s", "UCUM", "per second"),
+}
+
+
+@cache
+def sample_case(group: str = "patient", shape: tuple[int, int, int] = SHAPE) -> MotorCortexCase:
+    """A synthetic subject; made once and kept, since it takes some seconds.
+
+    Args:
+        group: ``patient`` or ``control``.
+        shape: voxels along (k, j, i).
+    """
+    return synthetic_motor_cortex(group=group, shape=shape)
+
+
+def add_sample(scene: Any, case: MotorCortexCase) -> dict[str, Any]:
+    """Adds a synthetic subject to a scene.
+
+    Returns:
+        ``T2star``, ``R2star`` (vtkMRMLScalarVolumeNode), ``segmentation``
+        (vtkMRMLSegmentationNode) and ``dividers`` (vtkMRMLMarkupsFiducialNode: where foot
+        ends and hand begins, and where hand ends and face begins).
+    """
+    group = case.group
+    nodes = {}
+    for name, image in case.maps.items():
+        nodes[name] = add_volume(scene, image, f"{group.capitalize()} {name}")
+        _window(nodes[name].GetDisplayNode(), image.array)
+        nodes[name].SetVoxelValueUnits(coded(*_UNITS[name]))
+    segments = [
+        Segment(
+            (label,),
+            name,
+            (rgb[0] / 255, rgb[1] / 255, rgb[2] / 255),
+            f"{_CATEGORY}~{code}~^^~Anatomic codes - DICOM master list~^^~^^",
+        )
+        for label, name, rgb, code in _SEGMENTS
+    ]
+    name = f"{group.capitalize()} segmentation"
+    nodes["segmentation"] = add_segmentation(scene, case.labels, segments, name)
+    nodes["segmentation"].GetDisplayNode().SetOpacity2DFill(0.25)
+    nodes["dividers"] = _add_dividers(scene, case)
+    return nodes
+
+
+def _window(display: Any, values: NDArray) -> None:
+    """Gray levels for cortex and white matter; T2* of CSF lies far above them."""
+    display.SetAutoWindowLevel(False)
+    low, high = (float(v) for v in np.percentile(values, (0.5, 90)))
+    display.SetWindowLevelMinMax(low, high + 0.25 * (high - low))
+
+
+def _add_dividers(scene: Any, case: MotorCortexCase) -> Any:
+    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Foot, hand, face")
+    node.CreateDefaultDisplayNodes()
+    node.SetMaximumNumberOfControlPoints(2)
+    parts = {name: region.array > 0 for name, region in case.regions.items()}
+    for end, label in (("m1_foot", "foot | hand"), ("m1_face", "hand | face")):
+        place = _meeting(parts[end], parts["m1_hand"])
+        node.AddControlPoint(*(float(v) for v in case.labels.grid.ras(place[None])[0]), label)
+    return node
+
+
+def on_m1(case: MotorCortexCase, along: NDArray, depth: float, k: int) -> NDArray[np.float64]:
+    """(n, 3) RAS mm of true places in M1 on one slice.
+
+    Args:
+        along: (n,) mm along M1 from the middle of the knob, to lateral.
+        depth: 0 at the pial border, 1 at white matter; beyond them outside.
+        k: the slice.
+    """
+    placement = case.truth.placement
+    height = case.anatomy.thickness * (0.5 - depth)
+    plane = case.anatomy.strip(np.asarray(along, dtype=float) + 1j * height)
+    up, across = plane.imag, plane.real
+    # The anatomy is drawn out along its axis, oblique to the slices: where does it meet this one?
+    rotation, spacing = placement.rotation, np.array(case.labels.grid.spacing)
+    beside = up * rotation[1, 0] + across * rotation[2, 0]
+    axis = (k * spacing[0] - placement.centre[0] - beside) / rotation[0, 0]
+    mm = np.column_stack([axis, up, across]) @ rotation + placement.centre
+    return case.labels.grid.ras(mm / spacing)
+
+
+def _meeting(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The (k, j, i) middle of where two parts touch in the middle slice."""
+    k = a.shape[0] // 2
+    touching = np.zeros(a.shape[1:], dtype=bool)
+    for axis in (0, 1):
+        first, second = (np.roll(b[k], shift, axis) for shift in (1, -1))
+        touching |= a[k] & (first | second)
+    return np.array([k, *np.argwhere(touching).mean(axis=0)])
