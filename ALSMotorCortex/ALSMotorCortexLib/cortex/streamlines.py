@@ -111,6 +111,11 @@ def follow_streamlines(
         normals = -gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
     for code, sense in ((WHITE, 1), (PIAL, -1)):
         _complete(joined[code], sense * normals, domain, starts)
+    # No thickness at all: a lone voxel between two borders that all but touch.
+    nothing = joined[WHITE][0] + joined[PIAL][0] <= 0
+    for results in joined.values():
+        for values in results:
+            values[nothing] = np.nan
     return Streamlines(
         to_white=joined[WHITE][0],
         to_pial=joined[PIAL][0],

@@ -71,22 +71,7 @@ CASES = {
 }
 
 
-MISSED = {
-    "cylinder along thick slices": "equivolume depth is off by 0.0067, not 0.006 (12 draws)",
-}
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            id=name,
-            marks=[pytest.mark.xfail(reason=MISSED[name], strict=True)] if name in MISSED else [],
-        )
-        for name, case in CASES.items()
-    ],
-)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_thickness_and_depth_are_as_good_as_promised(case: Case) -> None:
     found = [errors(measure(p.labels, SETTINGS), p) for p in case.phantoms()]
     assert sum(len(f.thickness) for f in found) > 3000
@@ -111,16 +96,7 @@ def test_errors_fall_as_voxels_get_smaller() -> None:
         assert size[1] < 0.7 * size[0] and size[2] < 0.7 * size[1]
 
 
-@pytest.mark.parametrize(
-    "spacing",
-    [
-        SEVEN_TESLA,
-        pytest.param(
-            THICK,
-            marks=pytest.mark.xfail(reason="borders that face thick slices", strict=True),
-        ),
-    ],
-)
+@pytest.mark.parametrize("spacing", [SEVEN_TESLA, THICK])
 def test_a_sheet_that_faces_the_slices_keeps_its_thickness(spacing) -> None:
     array = np.full((14, 20, 20), CSF, np.uint8)
     array[:9], array[:5] = GM, WM
@@ -166,10 +142,6 @@ def test_thickness_does_not_depend_on_how_axes_are_stored(order, flips) -> None:
     assert change[interior].max() < 0.03
 
 
-@pytest.mark.xfail(
-    reason="what lies beyond a cut side is filled in an order that depends on the axes",
-    strict=True,
-)
 @pytest.mark.parametrize("order", ORDERS[1:])
 def test_nor_does_it_at_the_cut_sides(order) -> None:
     change, _ = changes(order, ())

@@ -57,7 +57,6 @@ def test_lengths_to_both_borders() -> None:
     assert_allclose(lines.thickness, lines.to_white + lines.to_pial)
 
 
-@pytest.mark.xfail(reason="the last step is corrected backwards past the start", strict=True)
 @pytest.mark.parametrize("seed", range(4))
 def test_no_length_is_negative(seed: int) -> None:
     _, _, lines = lines_of(scrambled(seed, 1.0))
