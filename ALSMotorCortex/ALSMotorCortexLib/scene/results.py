@@ -388,20 +388,32 @@ def _add_tissue(scene: Any, measurement: Measurement, labels: Image, old: Any = 
 
 
 def _put_layers(scene: Any, measurement: Measurement, ribbon: Ribbon, old: Any) -> Any:
-    layers = measurement.settings.layers
+    segments = _layer_segments(measurement.settings.layers)
+    if old is None:
+        node = add_segmentation(scene, ribbon.paint(measurement.layers, 0), segments, "Layers")
+        # Filled layers would hide the thickness that the slices show first.
+        node.GetDisplayNode().SetVisibility(False)
+        return node
+    # The middle layer of three is another one of five.
+    segmentation = old.GetSegmentation()
+    before = _layer_segments(segmentation.GetNumberOfSegments())
+    for n, (was, now) in enumerate(zip(before, segments, strict=False)):
+        part = segmentation.GetNthSegment(n)
+        if part.GetName() == was.name:
+            part.SetName(now.name)
+        if np.allclose(part.GetColor(), was.color, atol=0.01):
+            part.SetColor(*now.color)
+    return add_segmentation(scene, ribbon.paint(measurement.layers, 0), segments, into=old)
+
+
+def _layer_segments(layers: int) -> list[Segment]:
     ends = {1: " (superficial)", layers: " (deep)"} if layers > 1 else {}
     middle = {2: " (middle)"} if layers == 3 else {}
     names = ends | middle
-    segments = [
+    return [
         Segment((n,), f"Layer {n}{names.get(n, '')}", color)
         for n, color in enumerate(layer_colors(layers), start=1)
     ]
-    image = ribbon.paint(measurement.layers, 0)
-    node = add_segmentation(scene, image, segments, "Layers", old)
-    if old is None:
-        # Filled layers would hide the thickness that the slices show first.
-        node.GetDisplayNode().SetVisibility(False)
-    return node
 
 
 def _put_settings(scene: Any, measurement: Measurement, old: Any) -> Any:

@@ -190,16 +190,16 @@ def add_charts(
         unit = measurement.units.get(map_name, "")
         chart.SetYAxisTitle(f"{map_name} ({unit})" if unit else map_name)
         nodes[f"chart:{map_name}"] = chart
+        # What is listed first is drawn below the rest.
+        band = old.get(f"band:{map_name}") or _add_series(scene, interval, (0.5, 0.5, 0.5), 1)
+        _read_from(band, bands, f"{map_name}.depth", f"{map_name}.value")
+        series = {f"band:{map_name}": band}
         parts = list(dict.fromkeys(_part(region) for region in regions))
-        series = {}
         for region in regions:
             key, column = f"series:{map_name}:{region}", profile_column(region, map_name, "mean")
             look = (series_color(parts.index(_part(region))), 3, _side(region) == "right")
             series[key] = old.get(key) or _add_series(scene, region.replace("_", " "), *look)
             _read_from(series[key], table, "depth", column)
-        key = f"band:{map_name}"
-        series[key] = old.get(key) or _add_series(scene, interval, (0.5, 0.5, 0.5), 1)
-        _read_from(series[key], bands, f"{map_name}.depth", f"{map_name}.value")
         _set_series(chart, list(series.values()))
         nodes |= series
     return nodes
@@ -298,10 +298,14 @@ def _describe(table: Any, column: str, title: str, unit: str, description: str) 
 
 def _put(scene: Any, built: Any, name: str, into: Any) -> Any:
     """Puts a table that lies in no scene into a node at one go, so that no view sees a part."""
-    built.SetUseColumnTitleAsColumnHeader(True)
-    built.SetLocked(True)
     node = into or scene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    node.CopyContent(built)
+    modified = node.StartModify()
+    node.SetAndObserveSchema(built.GetSchema())
+    node.SetAndObserveTable(built.GetTable())
+    if into is None:
+        node.SetUseColumnTitleAsColumnHeader(True)
+        node.SetLocked(True)
+    node.EndModify(modified)
     return node
 
 

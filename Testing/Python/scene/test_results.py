@@ -286,10 +286,10 @@ def test_tables_survive_with_values_units_and_titles(nodes):
 def test_charts_survive_with_their_series_and_tables(nodes):
     chart = nodes["chart:T2star"]
     assert chart.GetTitle() == "Laminar profile of T2star"
-    curves = [nodes[k] for k in ("series:T2star:ribbon", "series:T2star:hand", "band:T2star")]
+    curves = [nodes[k] for k in ("band:T2star", "series:T2star:ribbon", "series:T2star:hand")]
     assert [chart.GetNthPlotSeriesNode(n) for n in range(3)] == curves
     for curve in curves:
-        table = nodes["bands"] if curve is curves[2] else nodes["profiles"]
+        table = nodes["bands"] if curve is curves[0] else nodes["profiles"]
         assert curve.GetTableNode() is table
         x, y = (
             slicer.util.arrayFromTableColumn(table, name)

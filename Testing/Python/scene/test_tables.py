@@ -154,16 +154,16 @@ def test_each_map_has_a_chart_with_all_regions_and_their_bands():
         key: [node.GetNthPlotSeriesNode(n) for n in range(node.GetNumberOfPlotSeriesNodes())]
         for key, node in charts.items()
     }
-    t2star = [nodes[k] for k in ("series:T2star:ribbon", "series:T2star:hand", "band:T2star")]
+    t2star = [nodes[k] for k in ("band:T2star", "series:T2star:ribbon", "series:T2star:hand")]
     assert drawn["chart:T2star"] == t2star
-    assert drawn["chart:QSM"] == [nodes["series:QSM:ribbon"], nodes["band:QSM"]]
-    assert [s.GetName() for s in t2star] == ["ribbon", "hand", "90 % interval"]
+    assert drawn["chart:QSM"] == [nodes["band:QSM"], nodes["series:QSM:ribbon"]]
+    assert [s.GetName() for s in t2star] == ["90 % interval", "ribbon", "hand"]
     assert len({s.GetColor() for s in t2star}) == 3
     for series in t2star:
-        assert series.GetTableNode() is (bands if series is t2star[2] else table)
+        assert series.GetTableNode() is (bands if series is t2star[0] else table)
         assert series.GetPlotType() == slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter
-    assert list(column(table, t2star[1].GetYColumnName())) == [40, 41, 42, 43]
-    assert list(column(table, t2star[1].GetXColumnName())) == [0.125, 0.375, 0.625, 0.875]
+    assert list(column(table, t2star[2].GetYColumnName())) == [40, 41, 42, 43]
+    assert list(column(table, t2star[2].GetXColumnName())) == [0.125, 0.375, 0.625, 0.875]
 
 
 def test_bands_run_down_the_lower_edge_and_up_the_upper():
