@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,31 @@ from numpy.typing import NDArray
 from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.traced_ribbon import CSF, GM, WM, onto
+from ..scene.trace import TraceLogic
 
 PARTS = {"ribbon": GM, "white": WM, "csf": CSF}
 """Parts of a traced cortex that can be painted: the gray matter, and a band on either side."""
+
+
+def ribbon_of(scene: Any, curves: Sequence[Any]) -> Image:
+    """The label map of trace curves, computed anew. Their nodes stay as they are.
+
+    Raises:
+        InputError: see :meth:`..scene.trace.TraceLogic.ribbon`.
+    """
+    logic = _Unseen(scene)
+    try:
+        logic.restore()
+        return logic.ribbon(curves)
+    finally:
+        logic.close()
+
+
+class _Unseen(TraceLogic):
+    """Follows traces without showing them: that is for the module, which may follow them too."""
+
+    def _show(self, followed: Any) -> None:
+        pass
 
 
 def paint(labels: Image, part: str, target: Grid) -> NDArray[np.uint8]:

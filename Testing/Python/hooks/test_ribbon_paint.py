@@ -12,7 +12,10 @@ from ALSMotorCortexLib.cortex.traced_ribbon import CSF, GM, WM
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from ALSMotorCortexLib.hooks.ribbon_paint import PARTS, grid_of, paint  # noqa: E402
+from ALSMotorCortexLib.hooks.ribbon_paint import PARTS, grid_of, paint, ribbon_of  # noqa: E402
+from ALSMotorCortexLib.scene.drawn import points_of  # noqa: E402
+from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
+from drawn_markups import add_cortex, along, put, scene_with_markups  # noqa: E402
 
 
 def layers() -> Image:
@@ -57,6 +60,32 @@ def test_each_part_fills_its_own_volume(part, millimetres, spacing) -> None:
     mask = paint(labels, part, Grid(shape, matrix))
     assert set(np.unique(mask)) <= {0, 1}
     assert mask.sum() * np.prod(spacing) == pytest.approx(millimetres * 2.0 * 2.0)
+
+
+def test_traces_are_computed_without_touching_their_nodes() -> None:
+    """Also where the user has set a border point, which another logic would take for moved."""
+    scene = scene_with_markups()
+    logic = TraceLogic(scene)
+    curve = logic.add(add_cortex(scene))
+    put(curve, along())
+    pial = logic.nodes(curve)["pial"]
+    points = points_of(pial)
+    points[3] += (0.2, 0.1, 0)
+    put(pial, points)
+    expected, changed = logic.ribbon([curve]), curve.GetMTime()
+    before = points_of(pial)
+    found = ribbon_of(scene, [curve])
+    assert found.grid.same_as(expected.grid)
+    np.testing.assert_array_equal(found.array, expected.array)
+    np.testing.assert_array_equal(points_of(pial), before)
+    assert curve.GetMTime() == changed
+    assert len(logic.options(curve).pins) == 1
+    logic.close()
+
+
+def test_without_a_trace_the_message_says_so() -> None:
+    with pytest.raises(InputError, match="There is no trace"):
+        ribbon_of(scene_with_markups(), [])
 
 
 def test_parts_are_those_of_the_traced_ribbon() -> None:

@@ -14,10 +14,9 @@ from SegmentEditorEffects import AbstractScriptedSegmentEditorEffect
 from slicer.i18n import tr as _
 
 from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.hooks.ribbon_paint import grid_of, paint
+from ALSMotorCortexLib.hooks.ribbon_paint import grid_of, paint, ribbon_of
 from ALSMotorCortexLib.scene.drawn import DRAWN
 from ALSMotorCortexLib.scene.geometry import voxels
-from ALSMotorCortexLib.scene.trace import TraceLogic
 
 ICON = Path(__file__).parents[3] / "Resources" / "Icons" / "M1Ribbon.png"
 CURVES = "M1Ribbon.Curve"
@@ -175,7 +174,7 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
             raise InputError(
                 _("The segmentation has no geometry yet. Choose its source volume above.")
             )
-        labels = self.ribbon()
+        labels = ribbon_of(slicer.mrmlScene, self.curves())
         part = self.scriptedEffect.parameter("Part")
         mask = paint(labels, part, grid_of(modifier, segmentation))
         self.scriptedEffect.saveStateForUndo()
@@ -187,12 +186,3 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
         self.scriptedEffect.modifySelectedSegmentByLabelmap(modifier, mode)
         names = ", ".join(curve.GetName() for curve in self.curves())
         return _("Painted from: {names}.").format(names=names)
-
-    def ribbon(self):
-        """The label map of the chosen traces. Raises InputError."""
-        logic = TraceLogic(slicer.mrmlScene)
-        try:
-            logic.restore()
-            return logic.ribbon(self.curves())
-        finally:
-            logic.close()
