@@ -43,6 +43,7 @@ CLI = {
 }
 OTHER = {
     "test": "run the tests (arguments go to pytest)",
+    "selftest": "run the module's self-test without Slicer's window",
     "lint": "check style, format and types; --fix repairs what can be repaired",
     "benchmark": "measure accuracy and speed, beside other software where it is installed",
 }
@@ -119,6 +120,8 @@ def steps_of(name: str, arguments: "list[str]") -> "list[list[str]]":
         return [["-m", "ALSMotorCortexLib.cli", name, *arguments]]
     if name == "test":
         return [["-m", "pytest", *parallel(arguments), *arguments]]
+    if name == "selftest":
+        return [[str(TESTING / "selftest.py"), *arguments]]
     if name == "benchmark":
         return [[str(TESTING / "Benchmark" / "benchmark.py"), *arguments]]
     fix = "--fix" in arguments

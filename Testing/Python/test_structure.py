@@ -42,7 +42,6 @@ APPLICATION = {
     "AbstractScriptedSubjectHierarchyPlugin",
     "SegmentEditorEffects",
     "SegmentStatistics",
-    "SegmentStatistics",
     "SegmentStatisticsPlugins",
     "SubjectHierarchyPlugins",
     "ctk",
@@ -54,6 +53,9 @@ APPLICATION = {
 OWN_SUBJECT = {
     "test_structure.py": "this file",
     "test_headless.py": "Testing/headless.py",
+    "test_host.py": "Testing/host",
+    "test_module.py": "ALSMotorCortex.py",
+    "test_ui.py": "the panel",
 }
 
 

@@ -1,0 +1,86 @@
+"""The module file on the host: what Slicer is told of it, and its own self-test class."""
+
+from __future__ import annotations
+
+import ast
+import unittest
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+slicer = pytest.importorskip("slicer")
+
+from host.application import load, running  # noqa: E402
+
+MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
+FILE = MODULE / "ALSMotorCortex.py"
+
+
+def self_tests() -> list[str]:
+    """The self-test's methods, read from the source: the class itself needs the host."""
+    return [
+        method.name
+        for node in ast.parse(FILE.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "ALSMotorCortexTest"
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name.startswith("test")
+    ]
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    with running():
+        yield load(FILE)
+
+
+def test_the_module_describes_itself(module: ModuleType) -> None:
+    parent = slicer.modules.ALSMotorCortexInstance.parent
+    assert parent.title == "ALS Motor Cortex" and parent.categories == ["Quantification"]
+    assert "README" in parent.helpText and parent.acknowledgementText and parent.contributors
+
+
+def test_the_modules_icon_is_where_slicer_looks(module: ModuleType) -> None:
+    found = [slicer.modules.ALSMotorCortexInstance.resourcePath(f"Icons/ALSMotorCortex.{end}")
+             for end in ("svg", "png")]  # fmt: skip
+    assert any(Path(file).is_file() for file in found)
+
+
+def test_the_sample_case_is_registered_once_slicer_has_started(module: ModuleType) -> None:
+    sources = slicer.modules.sampleDataSources
+    (source,) = (s for group in sources.values() for s in group)
+    assert callable(source.customDownloader) and source.uris == [""]
+    assert Path(source.thumbnailFileName).is_file()
+
+
+def test_the_parameter_node_is_kept_with_the_scene(module: ModuleType, tmp_path: Path) -> None:
+    slicer.mrmlScene.Clear(0)
+    logic = module.ALSMotorCortexLogic()
+    parameters = logic.getParameterNode()
+    fields = {n: parameters.getValue(n) for n in parameters.allParameters}
+    for name, value in fields.items():
+        if type(value) is bool:
+            parameters.setValue(name, not value)
+        elif type(value) is int:
+            parameters.setValue(name, value + 1)
+    changed = {n: parameters.getValue(n) for n in fields if type(fields[n]) in (bool, int)}
+    assert len(changed) > 2 and all(changed[n] != fields[n] for n in changed)
+    file = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(file)
+    slicer.mrmlScene.Clear(0)
+    assert {n: logic.getParameterNode().getValue(n) for n in changed} != changed
+    slicer.util.loadScene(file)
+    assert {n: logic.getParameterNode().getValue(n) for n in changed} == changed
+
+
+@pytest.mark.parametrize("name", self_tests())
+def test_self_test(name: str, module: ModuleType) -> None:
+    """The same methods run in Slicer, by Testing/slicer_selftest.py."""
+    result = unittest.TestResult()
+    module.ALSMotorCortexTest(name).run(result)
+    assert result.testsRun == 1
+    assert not [text for _, text in result.errors + result.failures]
+
+
+def test_there_is_a_self_test() -> None:
+    assert self_tests()
