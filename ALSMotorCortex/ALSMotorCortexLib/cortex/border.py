@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
-VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
-thick slices only: there a kernel averages over a line of the border and not over a patch."""
+VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+"""Variances of the Gaussians, in squared voxels of the finest measured axis."""
+
+FOR_THICK_SLICES = 2
+"""How many of them, the widest, are for thick slices only: there a kernel averages over a line of
+the border and not over a patch."""
 
 COARSE_FROM = 8.0
 """Variance from which on every second voxel is enough."""
@@ -93,7 +96,7 @@ def find_border(
         sulcus stays open.
     """
     scale = _Scale(spacing, axes)
-    variances = VARIANCES if scale.is_thick else VARIANCES[:-1]
+    variances = VARIANCES if scale.is_thick else VARIANCES[:-FOR_THICK_SLICES]
     blurred = _blur(inside, scale, variances)
     least = ndtr(-NEAR / np.sqrt(variances[1]))
     close = (blurred[1] > least) & (blurred[1] < 1 - least)
@@ -113,6 +116,8 @@ def find_border(
     distance = _interpolate(estimates, _smoothed(level, near, inside.shape, scale))
     distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
     distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
+    # Where a border runs through a voxel's centre, the matrix would have an endless entry.
+    distance = np.where(np.abs(distance) < CLEARANCE, np.copysign(CLEARANCE, distance), distance)
     found = Border(
         _painted(distance * scale.unit, near, inside.shape),
         _painted(_curvature(distances) / scale.unit, near, inside.shape),

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .border import Border, find_border
-from .ribbon import CUT, GRAY, MARGIN, PIAL, WHITE, Ribbon, connectivity, spread
+from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity
 from .volume_edge import layer_matrix, straight_edges
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
@@ -113,7 +113,7 @@ class Domain:
 def make_domain(ribbon: Ribbon) -> Domain:
     """Find the sub-voxel borders and list the voxels between and just beyond them."""
     spacing = ribbon.grid.spacing
-    filled = spread(ribbon.tissue, 2 * MARGIN, onto=CUT)
+    filled = _filled(ribbon)
     reach = [5 if a in ribbon.axes else 1 for a in range(3)]
     wanted = ndimage.maximum_filter((ribbon.tissue == GRAY).view(np.uint8), reach) > 0
 
@@ -136,6 +136,26 @@ def make_domain(ribbon: Ribbon) -> Domain:
     domain = _listed_domain(ribbon, tissue, borders)
     straight = straight_edges(domain, ribbon.open_sides(), tuple(codes))
     return replace(domain, straight=straight)
+
+
+def _filled(ribbon: Ribbon) -> NDArray[np.uint8]:
+    """(k, j, i) tissue codes where voxels of no known tissue take that of the nearest that has.
+
+    So borders go on past cut sides as they came. In rim style the tissue behind the lines does
+    not count: it was grown from the lines itself.
+    """
+    known = ribbon.tissue
+    if ribbon.line is not None:
+        known = np.where(ribbon.line | (known == GRAY), known, np.uint8(CUT))
+    if not (known == CUT).any():
+        return known
+    # Slices that are measured one by one are filled one by one.
+    apart = 1e3 * max(ribbon.grid.spacing) * max(known.shape)
+    sampling = [s if a in ribbon.axes else apart for a, s in enumerate(ribbon.grid.spacing)]
+    nearest = ndimage.distance_transform_edt(
+        known == CUT, sampling, return_distances=False, return_indices=True
+    )
+    return known[tuple(nearest)]
 
 
 def _draw_line(
