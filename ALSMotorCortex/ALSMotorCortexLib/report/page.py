@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -63,6 +64,7 @@ def write_report(
     maps: Mapping[str, Image],
     title: str,
     provenance: Mapping[str, Any],
+    pictures: Mapping[str, bytes] | None = None,
 ) -> None:
     """Writes the report page.
 
@@ -75,10 +77,10 @@ def write_report(
         provenance: how the results were made. Known keys are ``started``, ``command`` (words),
             ``inputs`` (list of ``role``, ``path``, ``bytes``, ``sha256``), ``versions``,
             ``seconds`` (by step) and ``platform``; other plain values are listed as they are.
+        pictures: PNG files of views by their caption.
     """
-    Path(path).write_text(
-        page(measurement, labels, maps, title, provenance), encoding="utf-8", newline="\n"
-    )
+    text = page(measurement, labels, maps, title, provenance, pictures)
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def page(
@@ -87,11 +89,13 @@ def page(
     maps: Mapping[str, Image],
     title: str,
     provenance: Mapping[str, Any],
+    pictures: Mapping[str, bytes] | None = None,
 ) -> str:
     """The report as HTML; arguments as for :func:`write_report`."""
     sections = [
         ("summary", "Summary", summary(measurement)),
         ("slices", "Slices through the ribbon", slices(measurement, labels, maps)),
+        ("views", "Views", views(pictures or {})),
         ("thickness", "Thickness", thickness(measurement)),
         ("profiles", "Laminar profiles", profiles(measurement)),
         ("measures", "Measures", measures(measurement)),
@@ -244,6 +248,17 @@ def _figure(title: str, picture: str, legend: str, large: bool) -> str:
         f"<figure><figcaption>{escape(title)}</figcaption>{picture}{legend if large else ''}"
         "</figure>"
     )
+
+
+def views(pictures: Mapping[str, bytes]) -> str:
+    """Pictures of Slicer's views as they were when the report was saved."""
+    shown = "".join(
+        f"<figure><figcaption>{escape(caption)}</figcaption>"
+        f"<img style='width:100%' alt='{escape(caption, quote=True)}' "
+        f"src='data:image/png;base64,{b64encode(png).decode('ascii')}'></figure>"
+        for caption, png in pictures.items()
+    )
+    return f"<div class='pictures large'>{shown}</div>" if shown else ""
 
 
 def _convention(view: View) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,10 @@ class Inputs:
         return {name: own[name] for name in PRIORITY}
 
 
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True)
 class Collected:
     """What was read out of the scene. Nothing in it changes when the scene does.
@@ -95,6 +100,7 @@ class Collected:
         findings: what was noticed on the way.
         volumes: the node of each map.
         sources: role and name or file of each node, for the report.
+        started: when it was read, in UTC as ISO 8601.
     """
 
     labels: Image
@@ -105,6 +111,7 @@ class Collected:
     findings: tuple[Finding, ...] = ()
     volumes: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Mapping[str, str], ...] = ()
+    started: str = field(default_factory=_now)
 
 
 def in_scene(node: Any) -> bool:

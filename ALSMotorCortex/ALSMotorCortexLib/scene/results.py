@@ -24,7 +24,13 @@ from .geometry import voxels
 from .ribbon import Ribbon
 from .segmentations import Segment, add_segmentation
 from .surface import THICKNESS, mid_surface
-from .tables import add_bands_table, add_charts, add_measures_table, add_profiles_table
+from .tables import (
+    add_bands_table,
+    add_charts,
+    add_measures_table,
+    add_profiles_table,
+    complete_charts,
+)
 from .views import show
 from .volumes import add_volume, crop
 
@@ -178,6 +184,12 @@ def find_results(scene: Any) -> dict[int, dict[str, Any]]:
         if item:
             found.setdefault(hierarchy.GetItemParent(item), {})[key] = node
     return found
+
+
+def after_reading(scene: Any) -> None:
+    """Call when a scene was read: mends what Slicer's views did to the results in it."""
+    for nodes in find_results(scene).values():
+        complete_charts(nodes)
 
 
 def write_scene(

@@ -240,6 +240,23 @@ def _read_from(series: Any, table: Any, x: str, y: str) -> None:
     series.SetYColumnName(y)
 
 
+def complete_charts(nodes: Mapping[str, Any]) -> None:
+    """Puts back what charts lost while a scene was read.
+
+    Where a scene is read after another one was closed, the plot view of Slicer takes those
+    series out of a chart whose IDs it knew before (qMRMLPlotView, updateWidgetFromMRML).
+
+    Args:
+        nodes: as :func:`add_charts` returns, and others.
+    """
+    for key, chart in nodes.items():
+        kind, _, map_name = key.partition(":")
+        if kind == "chart":
+            series = [n for k, n in nodes.items() if k.startswith(f"series:{map_name}:")]
+            band = [nodes[k] for k in (f"band:{map_name}",) if k in nodes]
+            _set_series(chart, band + series)
+
+
 def _set_series(chart: Any, series: list[Any]) -> None:
     """Shows these series in a chart, and of the others only those that a user added."""
     listed = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]

@@ -19,7 +19,7 @@ _SLICES = (
 )
 # Tag of the first 3D view.
 _THREED = "1"
-# The ribbon fills this share of a view.
+# The ribbon fills this share of a slice view.
 _FILL = 0.85
 
 
@@ -66,7 +66,7 @@ def jump(scene: Any, ras: Sequence[float]) -> None:
 
 
 def _aim(scene: Any, surface: Any) -> None:
-    """Points the camera of the 3D view at a surface, from its pial side."""
+    """Points the camera of the 3D view at a surface, from its pial side and somewhat above."""
     if not surface.GetNumberOfPoints():
         return
     _singleton(scene, "vtkMRMLViewNode", _THREED, _THREED)
@@ -74,9 +74,11 @@ def _aim(scene: Any, surface: Any) -> None:
     side = vtk_to_numpy(surface.GetPointData().GetNormals()).mean(axis=0)
     if np.linalg.norm(side) < 0.2:  # it bends all around
         side = np.array([0.0, 0.0, 1.0])
+    side = side / np.linalg.norm(side) + [0.0, 0.0, 0.5]
     side = side / np.linalg.norm(side)
     middle = np.array(surface.GetCenter())
-    away = surface.GetLength() / 2 / np.sin(np.radians(camera.GetViewAngle() / 2)) / _FILL
+    # The view may be narrower than it is high, which no node says.
+    away = 1.4 * surface.GetLength() / 2 / np.sin(np.radians(camera.GetViewAngle() / 2))
     up = (0.0, 0.0, 1.0) if abs(side[2]) < 0.9 else (0.0, 1.0, 0.0)
     camera.SetFocalPoint(*middle)
     camera.SetPosition(*(middle + away * side))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 
 import numpy as np
@@ -218,6 +219,18 @@ def test_settings_are_listed():
     text = made()[1].words
     assert "Gray-matter labels 3" in text
     assert "Measured within plane none, in 3D" in text
+
+
+def test_pictures_of_views_are_in_the_page():
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    measurement, labels, maps = cylinder()
+    parsed = Page(page(measurement, labels, maps, "A case", {}, {"3D view": png, NASTY: b"x"}))
+    shown = {attrs["alt"]: attrs["src"] for attrs in parsed.with_tag("img")}
+    assert list(shown) == ["3D view", NASTY]
+    assert b64decode(shown["3D view"].removeprefix("data:image/png;base64,")) == png
+    assert "3D view" in parsed.words and "Views" in parsed.words
+    assert "#views" in {attrs["href"] for attrs in parsed.with_tag("a")}
+    assert "Views" not in made()[1].words
 
 
 def test_writes_one_small_file(tmp_path):
