@@ -37,6 +37,7 @@ MEASURE_SECONDS = 300
 def main(folder: Path) -> list[str]:
     """Run all parts on an empty scene each, and return what failed."""
     folder.mkdir(parents=True, exist_ok=True)
+    print(f"Slicer {slicer.app.applicationVersion}, Python {sys.version.split()[0]}", flush=True)
     parts: list[Callable[[Path], Iterator[str]]] = [loaded, relied_on, panel_facts, own_test]
     if slicer.util.mainWindow() is not None:
         parts.append(panel_used)
@@ -79,7 +80,13 @@ def panel_facts(folder: Path) -> Iterator[str]:
     yield from panel.find_wrong_connections(ui)
     yield from panel.find_wrong_parameters(ui, parameters)
     yield from panel.find_wrong_uses(source, ui)
+    for file in sorted(MODULE.rglob("*.py")):
+        yield from (f"{file.name}: {text}" for text in names_in(panel.Source.of(file)))
+
+
+def names_in(source: panel.Source) -> Iterator[str]:
     yield from panel.find_unknown_names(source, slicer)
+    yield from panel.find_wrong_uses_of_made_objects(source)
 
 
 def own_test(folder: Path) -> Iterator[str]:

@@ -213,6 +213,23 @@ def test_unknown_names_are_found(text: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("t = qt.QTimer()\n  t.connect('timeout()', f)\n  t.singleShot = True", ""),
+        ("t = qt.QTimer()\n  t.connect('timeOut()', f)", "no signal timeOut()"),
+        ("t = qt.QTimer(self)\n  t.intervall = 3", "without intervall"),
+        ("self.b = ctk.ctkCollapsibleButton()\n  self.b.colapsed = 1", "without colapsed"),
+        ("t = qt.QTimer()\n  t = other()\n  t.intervall = 3", ""),
+    ],
+)
+def test_wrong_uses_of_objects_that_the_source_makes_are_found(text: str, fault: str) -> None:
+    source = panel.Source(f"class M:\n def f(self):\n  {text}\n")
+    faults = list(panel.find_wrong_uses_of_made_objects(source))
+    assert bool(faults) == bool(fault)
+    assert not fault or fault in faults[0]
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("label.text = _('Measure the cortex')", False),
@@ -273,7 +290,9 @@ def test_the_source_uses_widgets_that_exist_as_they_are(
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda p: p.relative_to(MODULE).as_posix())
 def test_names_of_qt_and_slicer_exist(file: Path) -> None:
-    assert list(panel.find_unknown_names(panel.Source.of(file), slicer)) == []
+    source = panel.Source.of(file)
+    assert list(panel.find_unknown_names(source, slicer)) == []
+    assert list(panel.find_wrong_uses_of_made_objects(source)) == []
 
 
 def test_texts_of_the_module_file_are_translated(own_source: panel.Source) -> None:

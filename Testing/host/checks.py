@@ -7,12 +7,12 @@ same. Each function whose name starts with ``check_`` is one check; it needs an 
 
 # No postponed annotations here: Slicer looks the types of a class up in its module, and the
 # classes below are made inside functions, because slicer.parameterNodeWrapper is not there
-# when this file is imported on the host.
+# when this file is imported on the host. Older releases know Optional[X], but not X | None.
 
 import enum
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import slicer
 import vtk
@@ -44,13 +44,13 @@ def parameter_class() -> Any:
         flag: bool
         fruit: Fruit
         volume: slicer.vtkMRMLScalarVolumeNode
-        either: slicer.vtkMRMLModelNode | None
+        either: Optional[slicer.vtkMRMLModelNode]  # noqa: UP045
         names: list[str]
         volumes: list[slicer.vtkMRMLScalarVolumeNode]
         roles: dict[str, str]
         layers: Annotated[int, WithinRange(1, 20)] = 3
         plane: Annotated[str, Choice(["none", "axial"]), Default("axial")]
-        maybe: float | None
+        maybe: Optional[float]  # noqa: UP045
 
     return Parameters
 

@@ -439,6 +439,48 @@ def wrong_signals(source: Source, panel: Panel, call: ast.Call) -> Iterator[str]
                 yield f"{name} is a {kind}, which has no signal {target.attr}"
 
 
+def find_wrong_uses_of_made_objects(source: Source) -> Iterator[str]:
+    """Names and signals that the class of a Qt object does not have, where the source made it.
+
+    What ``a`` is, is told from ``a = qt.QPushButton()``: within the function for a local name,
+    within the file for ``self.a``.
+    """
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        kind = made_class(source, node.value)
+        if kind is None:
+            continue
+        if node.attr not in attributes(kind):
+            yield f"line {node.lineno}: {ast.unparse(node.value)} is a {kind}, without {node.attr}"
+        call = source.parents.get(node)
+        if isinstance(call, ast.Call) and call.func is node and node.attr == "connect":
+            for text in source.texts(call.args[0]) or ():
+                if text not in facts(kind, "signals"):
+                    yield f"line {node.lineno}: {kind} has no signal {text}"
+
+
+def made_class(source: Source, node: ast.expr) -> str | None:
+    """The recorded class of an object that the source makes itself; None when not told."""
+    if isinstance(node, ast.Name):
+        values = source.assigned(node)
+    elif isinstance(node, ast.Attribute) and dotted(node)[:1] == ["self"]:
+        values = [
+            n.value
+            for n in ast.walk(source.tree)
+            if isinstance(n, ast.Assign) and any(dotted(t) == dotted(node) for t in n.targets)
+        ]
+    else:
+        return None
+    made = {dotted(v.func)[-1] if isinstance(v, ast.Call) and dotted(v.func)[:1] in ROOTS else ""
+            for v in values}  # fmt: skip
+    kind = made.pop() if len(made) == 1 else ""
+    return kind if kind in recorded("widgets") else None
+
+
+ROOTS = (["qt"], ["ctk"], ["slicer"])
+
+
 def classes() -> Iterator[dict[str, Any]]:
     """Every recorded class."""
     return (v for k, v in recorded("widgets").items() if k not in ("recorded in", "modules"))
