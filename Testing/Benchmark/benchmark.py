@@ -5,12 +5,14 @@
 Parts: ``accuracy`` on phantoms of known truth, ``speed`` on phantoms, ``real`` 7 T data where it
 is on the machine, ``growth`` with the size of the ribbon up to 10 million voxels. pyEzzi is
 measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names it.
+``--readme`` puts the tables, less those of single shapes, between the README's two markers.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ import speed  # noqa: E402
 from peers import LayNii, find_laynii  # noqa: E402
 from tables import machine  # noqa: E402
 
+MARKERS = ("<!-- benchmark: start -->", "<!-- benchmark: end -->")
 PARTS = ("accuracy", "speed", "real", "growth")
 
 
@@ -37,7 +40,9 @@ def main() -> None:
         print(text, end="\n\n", flush=True)
         texts.append(text)
         if options.out:
-            write(options.out, texts)
+            write(options.out, "\n\n".join(texts) + "\n")
+    if options.readme:
+        write(options.readme, with_tables(options.readme.read_text(encoding="utf-8"), texts))
     print(f"Took {(time.monotonic() - started) / 60:.0f} min.", file=sys.stderr)
 
 
@@ -48,6 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller, for a look")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there, too")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="write the tables into it")
     parser.add_argument(
         "--shared",
         type=Path,
@@ -78,10 +84,21 @@ def sections(options: argparse.Namespace, laynii: LayNii | None) -> Iterator[str
         yield from accuracy.report(options.quick, laynii)
 
 
-def write(path: Path, texts: list[str]) -> None:
+def with_tables(readme: str, texts: list[str]) -> str:
+    """The README with these texts between its markers, their headings two levels down."""
+    before, _, rest = readme.partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    if not after:
+        raise SystemExit(f"The file has no {MARKERS[0]} and {MARKERS[1]}.")
+    kept = [text.removeprefix("# Benchmark\n\n") for text in texts if " labels, " not in text[:30]]
+    body = re.sub(r"^#", "###", "\n\n".join(kept), flags=re.MULTILINE)
+    return f"{before}{MARKERS[0]}\n\n{body}\n\n{MARKERS[1]}{after}"
+
+
+def write(path: Path, text: str) -> None:
     """Replace the file as a whole, so that an interrupted run leaves what is done so far."""
     aside = path.with_name(path.name + ".part")
-    aside.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     os.replace(aside, path)
 
 

@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
-VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
-"""Variances of the Gaussians, in squared voxels of the finest measured axis."""
-
-FOR_THICK_SLICES = 2
-"""How many of them, the widest, are for thick slices only: there a kernel averages over a line of
-the border and not over a patch."""
+VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
+thick slices only: there a kernel averages over a line of the border and not over a patch."""
 
 COARSE_FROM = 8.0
 """Variance from which on every second voxel is enough."""
@@ -96,7 +93,7 @@ def find_border(
         sulcus stays open.
     """
     scale = _Scale(spacing, axes)
-    variances = VARIANCES if scale.is_thick else VARIANCES[:-FOR_THICK_SLICES]
+    variances = VARIANCES if scale.is_thick else VARIANCES[:-1]
     blurred = _blur(inside, scale, variances)
     least = ndtr(-NEAR / np.sqrt(variances[1]))
     close = (blurred[1] > least) & (blurred[1] < 1 - least)

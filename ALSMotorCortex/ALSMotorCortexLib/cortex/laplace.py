@@ -151,7 +151,9 @@ def _filled(ribbon: Ribbon) -> NDArray[np.uint8]:
         return known
     # Slices that are measured one by one are filled one by one.
     apart = 1e3 * max(ribbon.grid.spacing) * max(known.shape)
-    sampling = [s if a in ribbon.axes else apart for a, s in enumerate(ribbon.grid.spacing)]
+    # Rounded, so that ties do not hang on the last digit of a turned matrix.
+    spacing = np.round(ribbon.grid.spacing, 6)
+    sampling = [s if a in ribbon.axes else apart for a, s in enumerate(spacing)]
     nearest = ndimage.distance_transform_edt(
         known == CUT, sampling, return_distances=False, return_indices=True
     )

@@ -145,7 +145,8 @@ def test_thickness_does_not_depend_on_how_axes_are_stored(order, flips) -> None:
 @pytest.mark.parametrize("order", ORDERS[1:])
 def test_nor_does_it_at_the_cut_sides(order) -> None:
     change, _ = changes(order, ())
-    assert np.quantile(change, 0.99) < 0.02
+    # Of several labels equally near to a voxel beyond the side, one is taken.
+    assert np.quantile(change, 0.99) < 0.03
 
 
 def test_turning_and_shifting_in_space_changes_nothing() -> None:
@@ -186,7 +187,8 @@ def test_swapping_wm_and_csf_keeps_thickness_and_turns_depth_round() -> None:
     assert np.abs(swapped.thickness - base.thickness).mean() < 0.001
     for name in PER_VOXEL[1:]:
         change = getattr(swapped, name) - (1 - getattr(base, name))
-        assert np.abs(change).mean() < 0.0005 and np.abs(change).max() < 0.05
+        # Whether a line that runs into a cut side stalls can turn on a last digit.
+        assert np.abs(change).mean() < 0.0001 and np.quantile(np.abs(change), 0.999) < 0.001
     assert (swapped.normals * base.normals).sum(axis=1).max() < -0.999
 
 
