@@ -77,6 +77,12 @@ def _two(points: Sequence[tuple[str, NDArray]], side: str) -> list[tuple[str, ND
     if len(points) != 2:
         where = f"In the {side} hemisphere there" if side else "There"
         number = "is 1 dividing point" if len(points) == 1 else f"are {len(points)} dividing points"
+        if len({bool(ras[0] < 0) for _, ras in points}) > 1:
+            raise InputError(
+                f"{where} {number}, on both sides of the midplane R = 0 mm, but the gray matter "
+                f"does not keep {MIDLINE_GAP_MM:g} mm away from it, so that left and right cannot "
+                "be told apart. Move the head to the middle, or draw the parts as segments."
+            )
         raise InputError(
             f"{where} {number}. Place two along the gyrus: one between foot and hand, one "
             "between hand and face."

@@ -220,6 +220,9 @@ def _add_chart(scene: Any, map_name: str, name: str) -> Any:
     chart.SetTitle(f"Laminar profile of {map_name}")
     chart.SetXAxisTitle(DEPTH_TITLE)
     chart.SetLegendFontSize(12)
+    # The legend lies at the right, within the axes; beyond depth 1 it hides no curve.
+    chart.SetXAxisRangeAuto(False)
+    chart.SetXAxisRange(0.0, 1.35)
     return chart
 
 

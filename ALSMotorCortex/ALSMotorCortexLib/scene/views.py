@@ -17,6 +17,8 @@ _SLICES = (
     ("Green", "Coronal", "G", (0x6E, 0xB0, 0x4B)),
     ("Yellow", "Sagittal", "Y", (0xED, 0xD5, 0x4C)),
 )
+# Layouts of modules have numbers from here on; the module in the window has one of its own.
+_MODULES_LAYOUTS = 1000
 # Tag of the first 3D view.
 _THREED = "1"
 # The ribbon fills this share of a slice view.
@@ -88,6 +90,8 @@ def _aim(scene: Any, surface: Any) -> None:
 
 def _show_layout(scene: Any) -> None:
     layout = _singleton(scene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode")
+    if layout.GetViewArrangement() >= _MODULES_LAYOUTS:
+        return
     arrangement = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView
     if not layout.IsLayoutDescription(arrangement):
         # Without the application nobody knows its layouts; only their number is saved.

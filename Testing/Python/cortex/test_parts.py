@@ -114,6 +114,11 @@ def test_wrong_points_are_refused(points, message):
         gyrus_parts(bar(), points)
 
 
+def test_hemispheres_that_run_together_cannot_be_parted():
+    with pytest.raises(InputError, match="4 dividing points, on both sides of the midplane"):
+        gyrus_parts(bar(-20), [point(-15), point(-10), point(10), point(15)])
+
+
 def test_gray_matter_that_is_interrupted_between_the_points_is_refused():
     image = bar()
     image.array[:, :, 20] = 0

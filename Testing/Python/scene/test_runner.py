@@ -351,6 +351,16 @@ def test_a_row_of_the_table_leads_to_its_place(case):
         assert camera.GetFocalPoint() == pytest.approx(place)
 
 
+def test_a_modules_own_layout_stays(case):
+    scene, inputs, _ = case
+    layout = slicer.vtkMRMLLayoutNode()
+    layout.AddLayoutDescription(7031, "<layout/>")
+    layout.SetViewArrangement(7031)
+    layout = scene.AddNode(layout)
+    published(scene, inputs)
+    assert scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement() == 7031
+
+
 def test_the_camera_looks_at_the_surface_from_its_pial_side(case):
     scene, inputs, _ = case
     nodes = published(scene, inputs)
