@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,6 +73,7 @@ class Application(StrictObject):
 
     kind = "qSlicerApplication"
     applicationName = "Slicer"
+    applicationVersion = version("slicer-core")
 
     def __init__(self, temporary: str) -> None:
         self.temporaryPath = temporary

@@ -32,18 +32,14 @@ class ModuleParent(StrictObject):
         self.__dict__.update(path=path, hidden=False, index=-1)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        getattr(self, name, None) if name in TEXTS + LISTS + ("hidden", "index") else refuse(name)
+        if name not in (*TEXTS, *LISTS, "hidden", "index"):
+            raise AttributeError(f"a module's parent takes no {name} on the host")
         if name in TEXTS and not isinstance(value, str):
             raise TypeError(f"{name} is a text, not {value!r}")
-        if name in LISTS and not (
-            isinstance(value, list) and all(isinstance(v, str) for v in value)
-        ):
+        texts = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        if name in LISTS and not texts:
             raise TypeError(f"{name} is a list of texts, not {value!r}")
         self.__dict__[name] = value
-
-
-def refuse(name: str) -> None:
-    raise AttributeError(f"a module's parent takes no {name} on the host")
 
 
 class ScriptedLoadableModule:
