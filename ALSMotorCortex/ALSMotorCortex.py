@@ -41,6 +41,7 @@ from ALSMotorCortexLib.scene import inputs as scene_inputs
 from ALSMotorCortexLib.scene import layout, results, runner, tables, views
 from ALSMotorCortexLib.scene.caliper import CaliperLogic
 from ALSMotorCortexLib.scene.trace import TraceLogic
+from ALSMotorCortexLib.window_report import save_report
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SAMPLE_CATEGORY = "ALS Motor Cortex"
@@ -341,6 +342,7 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         running = self._run is not None
         self._dropRun()
+        self.logic.measured.clear()
         self.setParameterNode(None)
         self._observe([])
         if running:
@@ -364,10 +366,6 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # the user may have emptied it.
         kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsFiducialNode")
         self._newNodes = self._newNodes or any(node.IsA(kind) for kind in kinds)
-        p = self._parameters
-        for drawn in [p.trace, p.caliper] if p is not None else []:
-            if drawn is not None and node.GetName().startswith(f"{drawn.GetName()}: "):
-                layout.keep_placing(slicer.mrmlScene, drawn)
         self.refreshLater()
 
     def setParameterNode(self, parameters: Any) -> None:
@@ -536,7 +534,9 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             box.addItems(names)
             box.currentIndex = len(names) - 1
         nodes = self._resultNodes()
-        self.ui.saveReportButton.enabled = bool(nodes)
+        reason = self.logic.reportReason(nodes)
+        self.ui.saveReportButton.enabled = not reason
+        self.ui.reportReasonLabel.text = reason
         for widget in (box, self.ui.overlayComboBox, self.ui.chartComboBox, self.ui.arrangeButton):
             widget.enabled = bool(nodes)
         maps = [key.removeprefix("chart:") for key in nodes if key.startswith("chart:")]
@@ -703,19 +703,21 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._run = None
         with self._message("measure"), slicer.util.WaitCursor():
             self._say("measure", "")
+            before = [nodes["settings"] for _name, nodes in self.logic.results()]
             nodes = self.logic.publish(self._parameters, run)
-            self._showNew(nodes)
+            self._showNew(nodes, nodes["settings"] not in before)
         self.refreshLater()
 
-    def _showNew(self, nodes: dict[str, Any]) -> None:
-        layout.arrange(slicer.mrmlScene, layout.RESULTS)
-        p = self._parameters
+    def _showNew(self, nodes: dict[str, Any], isNew: bool) -> None:
+        scene, p = slicer.mrmlScene, self._parameters
+        if isNew or layout.is_drawing(scene):
+            layout.arrange(scene, layout.RESULTS)
+            # The views take their new size first.
+            slicer.app.processEvents()
+            layout.fit_slices(scene, nodes["thickness"])
         layout.show_result(
-            slicer.mrmlScene, nodes, p.overlay.value, p.overlayOpacity, p.showLayers, p.showSurface
+            scene, nodes, p.overlay.value, p.overlayOpacity, p.showLayers, p.showSurface
         )
-        threeD = slicer.app.layoutManager()
-        if threeD is not None and threeD.threeDViewCount:
-            threeD.threeDWidget(0).threeDView().resetFocalPoint()
         self.ui.resultComboBox.clear()
         self._say("measure", self.logic.summary(nodes))
         self._open("results")
@@ -793,8 +795,8 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not path.currentPath:
             return
         with self._message("report"), slicer.util.WaitCursor():
-            file = self.logic.saveReport(self._resultNodes(), path.currentPath, screenshots())
-            self._say("report", _("Saved as {file}.").format(file=file))
+            self.logic.saveReport(self._resultNodes(), path.currentPath, screenshots())
+            self._say("report", _("Saved as {file}.").format(file=path.currentPath))
 
     def _open(self, *sections: str) -> None:
         for section in sections:
@@ -879,12 +881,14 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
 
     Attributes:
         calipers, traces: follow the scene's lines and curves.
+        measured: for the ID of each result's settings node what was measured and found.
     """
 
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.calipers = CaliperLogic(slicer.mrmlScene)
         self.traces = TraceLogic(slicer.mrmlScene)
+        self.measured: dict[str, tuple[Any, Any]] = {}
 
     def close(self) -> None:
         """Stops following calipers and traces."""
@@ -1005,8 +1009,10 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
             Cancelled: the run was cancelled.
         """
         update = p.rerun is Rerun.UPDATE
-        measurement = run.result()
-        return runner.publish(slicer.mrmlScene, run.inputs, run.collected, measurement, update)
+        found = run.result()
+        nodes = runner.publish(slicer.mrmlScene, run.inputs, run.collected, found, update)
+        self.measured[nodes["settings"].GetID()] = (run.collected, found)
+        return nodes
 
     def measure(self, p: Any) -> dict[str, Any]:
         """Measures at once: for tests and scripts.
@@ -1053,6 +1059,23 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         place = tables.place_of(nodes["measures"], row)
         if place is not None:
             views.jump(slicer.mrmlScene, place)
+
+    def reportReason(self, nodes: dict[str, Any]) -> str:
+        """Why there is no report of a result; empty when there is one."""
+        if not nodes:
+            return _("Measure first.")
+        if nodes["settings"].GetID() not in self.measured:
+            return _("This result was loaded with the scene. Measure again for a report.")
+        return ""
+
+    def saveReport(self, nodes: dict[str, Any], path: str, pictures: dict[str, bytes]) -> None:
+        """Writes the report page of a result with pictures of the views.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        collected, found = self.measured[nodes["settings"].GetID()]
+        save_report(path, collected, found, pictures)
 
     # Traces -------------------------------------------------------------------------------
 
@@ -1155,6 +1178,11 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         self.assertEqual(nodes["measures"].GetColumnUnitLabel("thickness_mean"), "mm")
         self.assertIn("mm", self.logic.summary(nodes))
         self.logic.showPlace(nodes, 1)
+        self.assertEqual(self.logic.reportReason(nodes), "")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "report.html"
+            self.logic.saveReport(nodes, str(file), screenshots())
+            self.assertIn("not a medical device", file.read_text(encoding="utf-8"))
         p.layers = 5
         again = self.logic.measure(p)
         self.assertIs(again["measures"], nodes["measures"])
@@ -1222,6 +1250,7 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         (_name, nodes), *others = self.logic.results()
         self.assertEqual(others, [])
         self.assertIn("thickness", nodes)
+        self.assertTrue(self.logic.reportReason(nodes))
         self.assertAlmostEqual(self.logic.calipers.result(p.caliper).thickness, thickness, places=3)
 
     def test_badInput(self) -> None:

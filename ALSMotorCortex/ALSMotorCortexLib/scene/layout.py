@@ -184,8 +184,20 @@ def show_result(
     if (table := nodes.get("measures")) is not None:
         for view in _nodes(scene, "vtkMRMLTableViewNode"):
             view.SetTableNodeID(table.GetID())
-    if (chart := next((n for k, n in nodes.items() if k.startswith("chart:")), None)) is not None:
-        show_chart(scene, chart)
+    charts = [node for key, node in nodes.items() if key.startswith("chart:")]
+    plot = scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")
+    if charts and plot is not None and plot.GetPlotChartNode() not in charts:
+        show_chart(scene, charts[0])
+
+
+def fit_slices(scene: Any, volume: Any) -> None:
+    """Zooms the slice views to a volume; each stays at its slice."""
+    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+        view = scene.GetSingletonNode(composite.GetLayoutName(), "vtkMRMLSliceNode")
+        if view is not None and composite.GetLayoutName() != STRAIGHT:
+            offset = view.GetSliceOffset()
+            _fit(view, volume)
+            view.SetSliceOffset(offset)
 
 
 def start_placing(scene: Any, markup: Any, persistent: bool) -> None:
@@ -198,25 +210,10 @@ def start_placing(scene: Any, markup: Any, persistent: bool) -> None:
     interaction = scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
     if selection is None or interaction is None:
         return
-    _activate(selection, markup)
-    interaction.SetPlaceModePersistence(int(persistent))
-    interaction.SetCurrentInteractionMode(interaction.Place)
-
-
-def keep_placing(scene: Any, markup: Any) -> None:
-    """Goes on with a markups node although another was added, which Slicer then makes active.
-
-    Clicks would else go into the borders that are shown while the user still draws.
-    """
-    selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
-    interaction = scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
-    if interaction is not None and interaction.GetCurrentInteractionMode() == interaction.Place:
-        _activate(selection, markup)
-
-
-def _activate(selection: Any, markup: Any) -> None:
     selection.SetReferenceActivePlaceNodeClassName(markup.GetClassName())
     selection.SetReferenceActivePlaceNodeID(markup.GetID())
+    interaction.SetPlaceModePersistence(int(persistent))
+    interaction.SetCurrentInteractionMode(interaction.Place)
 
 
 def _fit(view: Any, volume: Any) -> None:
