@@ -122,12 +122,17 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
         for widget, before in zip(widgets, blocked, strict=True):
             widget.blockSignals(before)
         self.applyButton.enabled = bool(chosen)
-        if not self.traces():
-            self.messageLabel.text = _(
-                "There is no trace yet. Draw one in the module ALS Motor Cortex."
+        if not chosen:
+            self.messageLabel.text = (
+                _("Choose the traces to paint.")
+                if self.traces()
+                else _("There is no trace yet. Draw one in the module ALS Motor Cortex.")
             )
 
     def updateMRMLFromGUI(self):
+        # While a scene is closed or loaded the list is rebuilt; that is not the user's choice.
+        if not self.scriptedEffect.active() or slicer.mrmlScene.IsBatchProcessing():
+            return
         self.messageLabel.text = ""
         self.set_curves(list(self.curveSelector.checkedNodes()))
         self.scriptedEffect.setParameter("Part", self.partSelector.currentData)
@@ -185,4 +190,4 @@ class SegmentEditorM1RibbonEffect(AbstractScriptedSegmentEditorEffect):
         mode = modes.ModificationModeSet if replace else modes.ModificationModeAdd
         self.scriptedEffect.modifySelectedSegmentByLabelmap(modifier, mode)
         names = ", ".join(curve.GetName() for curve in self.curves())
-        return _("Painted from: {names}.").format(names=names)
+        return _("Painted from {names}.").format(names=names)
