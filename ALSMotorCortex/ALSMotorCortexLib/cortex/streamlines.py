@@ -364,33 +364,38 @@ class _Tracer:
         for _ in range(MAX_STEPS):
             last = here.remaining < 1.25 * self._step
             step = np.where(last, np.maximum(here.remaining, 0), self._step)
-            ahead, on_field = self._advance(place, here, before, step)
+            ahead = self._advance(place, here, before, step)
+            outside = self._outside(ahead)
+            on_field = ~outside
             there = _Slope(self._interpolate(ahead, on_field), target, way)
             so_far[:, 0] += step
             so_far[:, 1] += step * _mean_between(
                 here, there, before, (step / self._step).astype(np.float32)
             )
-            # A line that leaves the volume is continued with the slope it left with.
-            left = self._outside(ahead) & (here.remaining < MAX_BEYOND_MM)
-            length[active[left]] = np.maximum(so_far[:, 0] - step + here.remaining, 0)[left]
-            beyond = (here.remaining - step) * here.per_slope
-            volume[active[left]] = np.maximum(so_far[:, 1] + beyond, 0)[left]
-            ends[active[left]] = (place + here.remaining[:, None] * here.direction * self._per_mm)[
-                left
-            ]
-            done = last & on_field
+            left = np.flatnonzero(outside & (here.remaining < MAX_BEYOND_MM))
+            if len(left):
+                # Lines that leave the volume are continued with the slope they left with.
+                more = here.remaining[left] - step[left]
+                index = active[left]
+                length[index] = np.maximum(so_far[left, 0] + more, 0)
+                volume[index] = np.maximum(so_far[left, 1] + more * here.per_slope[left], 0)
+                way_out = here.remaining[left, None] * here.direction[left]
+                ends[index] = place[left] + way_out * self._per_mm
+            # Places are taken by index throughout: masks would be searched again and again.
+            done = np.flatnonzero(last & on_field)
             index = active[done]
-            rest = there.remaining[done]
+            arrived = there.at(done)
             # A correction of more than a step means that the slope could not be trusted.
-            rest = np.where(np.abs(rest) <= self._step, rest, np.nan)
+            rest = np.where(np.abs(arrived.remaining) <= self._step, arrived.remaining, np.nan)
             length[index] = np.maximum(so_far[done, 0] + rest, 0)
-            volume[index] = np.maximum(so_far[done, 1] + rest * there.per_slope[done], 0)
-            ends[index] = ahead[done] + (rest[:, None] * there.direction[done]) * self._per_mm
+            volume[index] = np.maximum(so_far[done, 1] + rest * arrived.per_slope, 0)
+            ends[index] = ahead.take(done, 0) + rest[:, None] * arrived.direction * self._per_mm
             rise = (there.potential - here.potential) * way
-            going = ~last & on_field & (rise * here.per_slope > STALLED * step)
-            if not going.any():
+            going = np.flatnonzero(~last & on_field & (rise * here.per_slope > STALLED * step))
+            if not len(going):
                 break
-            place, active, so_far = ahead[going], active[going], so_far[going]
+            place, active = ahead.take(going, 0), active[going]
+            so_far = so_far.take(going, 0)
             before, here = here.at(going), there.at(going)
         return length, volume, ends - 1
 
@@ -400,20 +405,20 @@ class _Tracer:
         here: _Slope,
         before: _Slope | None,
         step: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Points one step on, and which of them are still on the field."""
+    ) -> NDArray[np.float32]:
+        """Points one step on."""
         direction = here.direction
         if before is not None:
             bend = (0.5 * step / self._step)[:, None]
             direction = direction + bend * (direction - before.direction)
-        ahead = place + step[:, None] * direction * self._per_mm
-        on_field = ~self._outside(ahead)
-        return ahead, on_field
+        return place + step[:, None] * direction * self._per_mm
 
     def _outside(self, place: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Whether points lie beyond the centres of the box's outermost voxels."""
-        end = np.array(self._domain.shape, np.float32) - 1
-        return np.asarray(~((place >= 0) & (place <= end)).all(axis=1))
+        inside = np.ones(len(place), bool)
+        for along, size in zip(place.T, self._domain.shape, strict=True):
+            inside &= (along >= 0) & (along <= size - 1)
+        return ~inside
 
     def _interpolate(
         self, place: NDArray[np.float32], on_field: NDArray[np.bool_]
@@ -464,14 +469,14 @@ class _Slope:
         self.direction = field[:, 1:] * (way * self.per_slope)[:, None]
         self.remaining = (np.float32(target) - field[:, 0]) * way * self.per_slope
 
-    def at(self, mask: NDArray[np.bool_]) -> _Slope:
-        """Only the points in ``mask``."""
+    def at(self, index: NDArray[np.int64]) -> _Slope:
+        """Only the points at some places."""
         part = object.__new__(_Slope)
         part.way = self.way
-        part.potential = self.potential[mask]
-        part.per_slope = self.per_slope[mask]
-        part.direction = self.direction[mask]
-        part.remaining = self.remaining[mask]
+        part.potential = self.potential.take(index)
+        part.per_slope = self.per_slope.take(index)
+        part.direction = self.direction.take(index, axis=0)
+        part.remaining = self.remaining.take(index)
         return part
 
 
