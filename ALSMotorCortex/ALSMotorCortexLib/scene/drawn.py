@@ -7,7 +7,8 @@ a measurement of its own, so both come back with the scene.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -384,7 +385,8 @@ class DrawnLogic:
         if node is not None:
             followed.made[role] = node.GetID()
             return node, False
-        node = self.scene.AddNewNodeByClass(class_name, f"{owner.GetName()}: {name}")
+        with _placing_goes_on(self.scene):
+            node = self.scene.AddNewNodeByClass(class_name, f"{owner.GetName()}: {name}")
         owner.SetNodeReferenceID(_reference(role), node.GetID())
         followed.made[role] = node.GetID()
         followed.fresh = True
@@ -590,6 +592,30 @@ def _remove_empty_folder(scene: Any, node: Any) -> None:
     ):
         for item in (*items, folder):
             hierarchy.RemoveItem(item, False, False)
+
+
+@contextmanager
+def _placing_goes_on(scene: Any) -> Iterator[None]:
+    """Keeps the markup that the user is placing active.
+
+    Slicer makes every new markup the one that the next click goes into
+    (vtkSlicerMarkupsLogic::OnMRMLSceneNodeAdded).
+    """
+    selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+    if selection is None or not selection.GetActivePlaceNodeID():
+        yield
+        return
+    class_name, active = (
+        selection.GetActivePlaceNodeClassName(),
+        selection.GetActivePlaceNodeID(),
+    )
+    modifying = selection.StartModify()
+    try:
+        yield
+        selection.SetReferenceActivePlaceNodeClassName(class_name)
+        selection.SetReferenceActivePlaceNodeID(active)
+    finally:
+        selection.EndModify(modifying)
 
 
 def _reference(role: str) -> str:

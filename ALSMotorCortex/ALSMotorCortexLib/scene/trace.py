@@ -34,6 +34,7 @@ from .drawn import (
     record_of,
     set_readings,
 )
+from .layout import STRAIGHT
 from .traced_segments import put_ribbon
 from .volumes import set_image
 
@@ -74,7 +75,8 @@ class TraceLogic(DrawnLogic):
     Every change of a curve, of its borders or of its volume finds the borders anew. The
     numbers become the curve's own measurements; the nodes of :meth:`nodes` are updated in
     place: ``pial`` and ``white`` (curves that the user can drag), ``straightened`` (the
-    cortex made straight, pial side up), ``table`` and ``chart`` (laminar profile),
+    cortex made straight, pial side up; ``straight_pial`` and ``straight_white`` lie on it),
+    ``table`` and ``chart`` (laminar profile),
     ``thickness_table`` and ``thickness_chart`` (thickness along the curve).
 
     A border point that the user drags stays where it was put: it is kept with the curve, and
@@ -251,6 +253,8 @@ class TraceLogic(DrawnLogic):
             followed, "straightened", "vtkMRMLScalarVolumeNode", "straightened cortex"
         )
         set_image(node, straightened_image(found))
+        for border, depth in (("pial", found.pial_depth), ("white", found.white_depth)):
+            self._show_straight_border(followed, border, straight_points(found, depth))
         if new:
             node.CreateDefaultDisplayNodes()
             source = self.volume(followed.node).GetDisplayNode()
@@ -258,6 +262,18 @@ class TraceLogic(DrawnLogic):
                 display = node.GetDisplayNode()
                 display.SetAutoWindowLevel(False)
                 display.SetWindowLevel(source.GetWindow(), source.GetLevel())
+
+    def _show_straight_border(self, followed: Followed, border: str, places: NDArray) -> None:
+        """A border in the straightened image, only to look at."""
+        node, new = self._made(
+            followed, f"straight_{border}", "vtkMRMLMarkupsCurveNode", f"straight {_NAMES[border]}"
+        )
+        if new:
+            _style_border(node, border)
+            node.SetLocked(True)
+            node.GetDisplayNode().SetGlyphScale(0.1)
+            node.GetDisplayNode().AddViewNodeID(f"vtkMRMLSliceNode{STRAIGHT}")
+        slicer.util.updateMarkupsControlPointsFromArray(node, places, world=True)
 
     def _show_profile(self, followed: Followed) -> None:
         found: Trace | None = followed.result
@@ -403,6 +419,17 @@ def straightened_image(found: Trace) -> Image:
     matrix = np.diag([-along, -across, 1.0, 1.0])
     matrix[:2, 3] = found.positions[-1] / 2, -found.depths[0]
     return Image(array, Grid(array.shape, matrix), "straightened cortex")
+
+
+def straight_points(found: Trace, depth: NDArray) -> NDArray[np.float64]:
+    """(n, 3) RAS mm in :func:`straightened_image` of a border, about one for each mm.
+
+    Args:
+        depth: (n,) mm, of the border at each column.
+    """
+    columns = np.linspace(0, len(depth) - 1, max(3, round(float(found.positions[-1])))).astype(int)
+    along = found.positions[-1] / 2 - found.positions[columns]
+    return np.column_stack([along, -depth[columns], np.zeros(len(columns))])
 
 
 def _style_border(node: Any, border: str) -> None:

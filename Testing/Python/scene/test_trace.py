@@ -101,6 +101,20 @@ def test_straightened_cortex_has_csf_on_top_and_true_spacing(logic, curve):
     assert image.array[0, 0].mean() > image.array[0, -1].mean(), "CSF is bright, and on top"
 
 
+def test_borders_lie_on_the_straightened_cortex_and_show_in_its_view_only(logic, curve):
+    nodes, found = logic.nodes(curve), logic.result(curve)
+    image, _ = read_volume(nodes["straightened"])
+    for role, depth in (("straight_pial", found.pial_depth), ("straight_white", found.white_depth)):
+        kji = image.grid.kji(points_of(nodes[role]))
+        columns = np.rint(kji[:, 2]).astype(int)
+        rows = np.interp(depth[columns], found.depths, np.arange(len(found.depths)))
+        assert kji[:, 1] == pytest.approx(rows, abs=0.05)
+        assert kji[:, 0] == pytest.approx(0, abs=1e-6)
+        display = nodes[role].GetDisplayNode()
+        assert display.IsDisplayableInView("vtkMRMLSliceNodeStraight")
+        assert not display.IsDisplayableInView("vtkMRMLSliceNodeRed")
+
+
 def test_a_dragged_border_stays_where_it_was_put_and_the_numbers_follow(logic, curve):
     white = logic.nodes(curve)["white"]
     before, places = value(curve), points_of(white)
