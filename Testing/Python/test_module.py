@@ -46,11 +46,16 @@ def test_the_modules_icon_is_where_slicer_looks(module: ModuleType) -> None:
     assert any(Path(file).is_file() for file in found)
 
 
-def test_the_sample_case_is_registered_once_slicer_has_started(module: ModuleType) -> None:
-    sources = slicer.modules.sampleDataSources
-    (source,) = (s for group in sources.values() for s in group)
-    assert callable(source.customDownloader) and source.uris == [""]
-    assert Path(source.thumbnailFileName).is_file()
+def test_sample_cases_are_registered_once_slicer_has_started(module: ModuleType) -> None:
+    sources = [s for group in slicer.modules.sampleDataSources.values() for s in group]
+    assert sources and len({s.sampleName for s in sources}) == len(sources)
+    assert all(s.uris == [""] for s in sources), "nothing is downloaded"
+    assert [s.thumbnailFileName for s in sources if not Path(s.thumbnailFileName).is_file()] == []
+    for source in sources:
+        slicer.mrmlScene.Clear(0)
+        source.customDownloader(source)  # as the button in Sample Data does
+        assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"), source.sampleName
+        assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode"), source.sampleName
 
 
 def test_the_parameter_node_is_kept_with_the_scene(module: ModuleType, tmp_path: Path) -> None:
