@@ -22,9 +22,8 @@ THICKNESS = "Thickness (mm)"
 MIDDLE = 0.5
 """Equidistant depth of the surface: half-way between both borders, as ``mid_surface_area``."""
 
-# Voxels that depth is continued beyond the ribbon, and the margin that holds them.
-_RINGS = 2
-_MARGIN = _RINGS + 1
+# Depth is continued two voxels beyond the ribbon; no neighbour of those lies outside the box.
+_MARGIN = 3
 _OFFSETS = np.array([o for o in product((-1, 0, 1), repeat=3) if any(o)])
 
 
@@ -48,71 +47,83 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtk.vtkPolyData:
     low = ribbon.low - _MARGIN
     shape = tuple(int(n) for n in ribbon.high - low + 1 + _MARGIN)
     known = np.isfinite(measurement.thickness) & np.isfinite(measurement.depth_equidistant)
-    box = _Box(shape)
-    box.set(
+    near = _Near(
+        shape,
         np.ravel_multi_index(tuple((ribbon.kji[known] - low).T), shape),
         measurement.depth_equidistant[known],
         measurement.thickness[known],
-        measurement.normals[known] * measurement.grid.spacing,
+        measurement.normals[known] * np.array(measurement.grid.spacing, np.float32),
     )
-    keep = box.filled() | (_tissue(labels, measurement, low, shape) & _next_to(box.filled()))
-    for _ in range(_RINGS):
-        box.grow()
-    return _surface(box, keep.astype(np.float32), measurement, low)
+    tissue = _tissue(labels, measurement, low, shape)
+    inside = np.ones(known.sum(), bool)
+    beside = tissue.reshape(-1)[near.grow()]
+    keep = np.concatenate([inside, beside, np.zeros(len(near.grow()), bool)])
+    return _surface(near, keep.astype(np.float32), measurement, low)
 
 
-class _Box:
-    """Depth, thickness and the gradient of depth at some voxels of a box."""
+class _Near:
+    """Depth, thickness and the gradient of depth at listed voxels of a box."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        self.depth = np.full(shape, np.nan, np.float32)
-        self.thickness = np.zeros(shape, np.float32)
-        self._slope = np.zeros((*shape, 3), np.float32)
-
-    def set(
-        self, places: NDArray[np.int64], depth: NDArray, thickness: NDArray, normals: NDArray
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        places: NDArray[np.int64],
+        depth: NDArray[np.float32],
+        thickness: NDArray[np.float32],
+        normals: NDArray[np.float32],
     ) -> None:
-        """Sets voxels, given as flat indices; ``normals`` are mm per step of the index."""
-        self.depth.reshape(-1)[places] = depth
-        self.thickness.reshape(-1)[places] = thickness
-        self._slope.reshape(-1, 3)[places] = normals / np.maximum(thickness, 1e-3)[:, None]
+        """Lists voxels by their flat indices; ``normals`` are mm per step of the index."""
+        self.shape = shape
+        self._places = places
+        self._front = places
+        self._lookup = np.full(shape, -1, np.int32).reshape(-1)
+        self._lookup[places] = np.arange(len(places))
+        slope = normals / np.maximum(thickness, 1e-3)[:, None]
+        # Columns: depth, thickness, slope along k, j, i.
+        self._values = np.column_stack([depth, thickness, slope]).astype(np.float32)
+        self._steps = _OFFSETS @ [shape[1] * shape[2], shape[2], 1]
 
-    def filled(self) -> NDArray[np.bool_]:
-        """(k, j, i) which voxels have a depth."""
-        return np.isfinite(self.depth)
+    @property
+    def depth(self) -> NDArray[np.float32]:
+        """(n,) of the listed voxels."""
+        return self._values[:, 0]
 
-    def grow(self) -> None:
-        """Continues all into the voxels next to those that have a depth.
+    @property
+    def thickness(self) -> NDArray[np.float32]:
+        """(n,) of the listed voxels."""
+        return self._values[:, 1]
 
-        Each of a voxel's neighbours foretells its depth along a straight line; near ones
+    def painted(self, values: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
+        """(k, j, i) with ``values`` (n,) at the listed voxels."""
+        box = np.full(self.shape, outside, np.float32)
+        box.reshape(-1)[self._places] = values
+        return box
+
+    def grow(self) -> NDArray[np.int64]:
+        """Lists the voxels that touch those listed last, and returns their flat indices.
+
+        Each listed neighbour foretells a voxel's depth along a straight line; near ones
         count more.
         """
-        new = np.flatnonzero(_next_to(self.filled()))
-        strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
+        for step in self._steps:
+            beside = self._front + step
+            self._lookup[beside[self._lookup[beside] == -1]] = -2
+        new = np.flatnonzero(self._lookup == -2)
         total = np.zeros((len(new), 5), np.float32)
-        weights = np.zeros((len(new), 1), np.float32)
-        for offset in _OFFSETS:
-            beside = new + offset @ strides
-            depth = self.depth.reshape(-1)[beside]
-            weight = (np.isfinite(depth) / float(offset @ offset)).astype(np.float32)[:, None]
-            slope = self._slope.reshape(-1, 3)[beside]
-            foretold = np.nan_to_num(depth) - slope @ offset.astype(np.float32)
-            thickness = self.thickness.reshape(-1)[beside]
-            total += weight * np.column_stack([foretold, thickness, slope])
-            weights += weight
-        total /= weights
-        self.depth.reshape(-1)[new] = total[:, 0]
-        self.thickness.reshape(-1)[new] = total[:, 1]
-        self._slope.reshape(-1, 3)[new] = total[:, 2:]
-
-
-def _next_to(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Voxels that are not in a mask but touch it by a face, edge or corner."""
-    # The outermost layer would look past the end of the box.
-    inner = np.zeros(mask.shape, bool)
-    inner[1:-1, 1:-1, 1:-1] = True
-    return ndimage.binary_dilation(mask, np.ones((3, 3, 3)), mask=inner) & ~mask
+        weights = np.zeros(len(new), np.float32)
+        for offset, step in zip(_OFFSETS, self._steps, strict=True):
+            source = self._lookup[new + step]
+            to = np.flatnonzero(source >= 0)
+            told = self._values[source[to]]
+            told[:, 0] -= told[:, 2:] @ offset.astype(np.float32)
+            weight = np.float32(1 / (offset @ offset))
+            total[to] += weight * told
+            weights[to] += weight
+        self._lookup[new] = np.arange(len(self._places), len(self._places) + len(new))
+        self._places = np.concatenate([self._places, new])
+        self._values = np.concatenate([self._values, total / weights[:, None]])
+        self._front = new
+        return new
 
 
 def _tissue(
@@ -129,12 +140,12 @@ def _tissue(
 
 
 def _surface(
-    box: _Box, keep: NDArray[np.float32], measurement: Measurement, low: NDArray
+    near: _Near, keep: NDArray[np.float32], measurement: Measurement, low: NDArray
 ) -> vtk.vtkPolyData:
-    """The isosurface of a box's depth where ``keep`` is 0.5 or more."""
-    # Beyond the rings the depth is that of nothing; what this closes is clipped away.
+    """The isosurface of depth where ``keep`` (n,) is 0.5 or more."""
+    # Beyond the listed voxels the depth is that of nothing; what this closes is clipped away.
     edges = vtk.vtkFlyingEdges3D()
-    edges.SetInputData(image_data(np.nan_to_num(box.depth, nan=-1.0)))
+    edges.SetInputData(image_data(near.painted(near.depth, -1.0)))
     edges.SetValue(0, MIDDLE)
     edges.ComputeNormalsOff()
     edges.ComputeScalarsOff()
@@ -144,8 +155,8 @@ def _surface(
     if not raw.GetNumberOfPoints():
         return raw
     at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1].T
-    _add_scalars(raw, THICKNESS, ndimage.map_coordinates(box.thickness, at, order=1))
-    _add_scalars(raw, "keep", ndimage.map_coordinates(keep, at, order=1))
+    for name, values in ((THICKNESS, near.thickness), ("keep", keep)):
+        _add_scalars(raw, name, ndimage.map_coordinates(near.painted(values, 0.0), at, order=1))
     raw.GetPointData().SetActiveScalars("keep")
     clip = vtk.vtkClipPolyData()
     clip.SetInputData(raw)
