@@ -44,6 +44,9 @@ class M1ThicknessSegmentStatisticsPlugin(SegmentStatisticsPluginBase):
         except InputError as error:
             _say(_("Cortical thickness was not measured. {reason}").format(reason=error))
             return {}
+        except MemoryError:
+            _say(_("There is not enough memory to measure cortical thickness."))
+            return {}
         except Cancelled:
             _say(_("The measurement of cortical thickness was cancelled."))
             return {}

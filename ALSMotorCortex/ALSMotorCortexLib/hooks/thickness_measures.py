@@ -14,6 +14,7 @@ layers have no code and get none. ``/mm`` follows UCUM's grammar, as DICOM's own
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from ..cortex.measure import Progress, measure
 from ..cortex.resample import label_values
 from ..cortex.result import RIBBON
 from ..scene.inputs import Inputs, collect, suggest_segments
+from ..scene.runner import in_window_words
 from ..scene.segmentations import has_voxels, read_labels
 
 try:
@@ -217,27 +219,32 @@ def description_of(key: str, volume: Any = None) -> dict[str, Any]:
         volume: the vtkMRMLScalarVolumeNode, whose quantity and unit are used where it has them.
     """
     quantity = QUANTITIES[key]
-    codes = {
-        "quantityDicomCode": quantity.code,
-        "unitsDicomCode": UNITS.get(quantity.unit),
-        "measurementMethodDicomCode": quantity.method,
-        "derivationDicomCode": quantity.derivation,
-    }
-    own = (volume.GetVoxelValueQuantity(), volume.GetVoxelValueUnits()) if volume else (None, None)
-    label = {"1": "", "map": own[1].GetCodeMeaning() if own[1] else ""}.get(
-        quantity.unit, quantity.unit
-    )
+    label = "" if quantity.unit == "1" else quantity.unit
+    of_what, unit = _text(quantity.code), _text(UNITS.get(quantity.unit))
     if quantity.unit == "map":
-        codes["quantityDicomCode"], codes["unitsDicomCode"] = (
-            code.GetAsString() if code else None for code in own
-        )
+        entry = volume.GetVoxelValueUnits() if volume else None
+        label = (entry.GetCodeMeaning() or "") if entry else ""
+        unit = _entry(entry)
+        of_what = _entry(volume.GetVoxelValueQuantity() if volume else None)
     return {
         "name": f"Cortical {key.replace('_', ' ')}",
         "title": quantity.title,
         "description": quantity.description,
-        "units": label or "",
-        **{name: str(code) for name, code in codes.items() if code},
+        "units": label,
+        "quantityDicomCode": of_what,
+        "unitsDicomCode": unit,
+        "measurementMethodDicomCode": _text(quantity.method),
+        "derivationDicomCode": _text(quantity.derivation),
     }
+
+
+def _text(code: Code | None) -> str:
+    return str(code) if code else ""
+
+
+def _entry(entry: Any) -> str:
+    """A vtkCodedEntry, or None, as text."""
+    return entry.GetAsString() if entry else ""
 
 
 class SegmentMeasures:
@@ -326,14 +333,14 @@ def _measure(
     parts = {i: m for i, m in masks.items() if label_values(m, labels.grid, ribbon).any()}
     # The only one is the ribbon itself, with the holes that were filled.
     regions = {} if len(parts) == 1 else {f"{m.name} ({i})": m for i, m in parts.items()}
-    result = measure(
-        labels,
-        settings.with_values({"layers": LAYERS, "bootstrap": 0}),
-        collected.maps,
-        regions,
-        collected.units,
-        progress,
-    )
+    settings = settings.with_values({"layers": LAYERS, "bootstrap": 0})
+    try:
+        result = measure(labels, settings, collected.maps, regions, collected.units, progress)
+    except InputError as error:
+        raise InputError(in_window_words(str(error))) from None
+    for finding in (*collected.findings, *result.findings):
+        if finding.warning:
+            logging.warning(in_window_words(finding.message))
     names = dict(zip(parts, regions or [RIBBON], strict=True))
     return {
         segment_id: {

@@ -15,6 +15,7 @@ slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
 from ALSMotorCortexLib.hooks import thickness_measures as tm  # noqa: E402
+from ALSMotorCortexLib.scene.geometry import voxels  # noqa: E402
 from ALSMotorCortexLib.scene.results import new_scene  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import Segment, add_segmentation  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume  # noqa: E402
@@ -145,7 +146,7 @@ def test_units_and_quantity_of_the_volume_are_taken_over() -> None:
 def test_a_volume_without_codes_leaves_them_out() -> None:
     info = tm.description_of("mean", Case().volume)
     assert info["units"] == ""
-    assert not {"quantityDicomCode", "unitsDicomCode"} & set(info)
+    assert info["quantityDicomCode"] == info["unitsDicomCode"] == ""
 
 
 # --- Values ------------------------------------------------------------------------------
@@ -278,6 +279,18 @@ def test_a_missing_tissue_is_named(lost, said) -> None:
     case.segmentation.GetSegmentation().RemoveSegment(case.id(lost))
     with pytest.raises(InputError, match=f"that it is {said}"):
         case.of(NEAR)
+
+
+def test_messages_speak_of_segments_not_of_options() -> None:
+    """Cortex that touches no CSF; the command line's words for it are its options."""
+    case = Case()
+    data = case.segmentation.GetSegmentation().GetSegment(case.id(CSF))
+    layer = voxels(data.GetRepresentation("Binary labelmap"))
+    layer[:, 15:18] = 0
+    data.GetRepresentation("Binary labelmap").GetPointData().GetScalars().Modified()
+    with pytest.raises(InputError) as told:
+        case.of(NEAR)
+    assert "--" not in str(told.value)
 
 
 def test_a_cancelled_run_can_be_started_again() -> None:
