@@ -271,8 +271,11 @@ class TraceLogic(DrawnLogic):
         if new:
             _style_border(node, border)
             node.SetLocked(True)
-            node.GetDisplayNode().SetGlyphScale(0.1)
-            node.GetDisplayNode().AddViewNodeID(f"vtkMRMLSliceNode{STRAIGHT}")
+            display = node.GetDisplayNode()
+            display.SetGlyphScale(0.1)
+            display.SetCurveLineSizeMode(display.UseLineDiameter)
+            display.SetLineDiameter(0.2)
+            display.AddViewNodeID(f"vtkMRMLSliceNode{STRAIGHT}")
         slicer.util.updateMarkupsControlPointsFromArray(node, places, world=True)
 
     def _show_profile(self, followed: Followed) -> None:
@@ -439,7 +442,8 @@ def _style_border(node: Any, border: str) -> None:
     display.SetSelectedColor(*_COLORS[border])
     display.SetColor(*_COLORS[border])
     display.SetGlyphType(slicer.vtkMRMLMarkupsDisplayNode.Circle2D)
-    display.SetGlyphScale(1.0)
+    display.SetGlyphScale(1.2)
+    display.SetLineThickness(0.4)
     display.SetPropertiesLabelVisibility(False)
 
 
