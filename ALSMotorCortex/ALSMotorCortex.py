@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import ctk
 import qt
@@ -45,6 +45,7 @@ from ALSMotorCortexLib.window_report import save_report
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SAMPLE_CATEGORY = "ALS Motor Cortex"
+SAMPLES = {"patient": "SyntheticPatient", "control": "SyntheticControl"}
 
 # Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
 POLL_MS = 10
@@ -77,27 +78,28 @@ def registerExtras() -> None:
     import SampleData
 
     icons = Path(__file__).parent / "Resources" / "Icons"
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=SAMPLE_CATEGORY,
-        sampleName="SyntheticMotorCortex",
-        # Nothing is downloaded: the case is computed here.
-        uris="",
-        fileNames="SyntheticMotorCortex",
-        nodeNames="SyntheticMotorCortex",
-        thumbnailFileName=str(icons / "SyntheticMotorCortex.png"),
-        customDownloader=lambda source: loadSampleCase(),
-    )
+    for group, name in SAMPLES.items():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category=SAMPLE_CATEGORY,
+            sampleName=name,
+            # Nothing is downloaded: the case is computed here.
+            uris="",
+            fileNames=name,
+            nodeNames=name,
+            thumbnailFileName=str(icons / f"{name}.png"),
+            customDownloader=lambda source, group=group: loadSampleCase(group),
+        )
     layout.register(slicer.mrmlScene)
     if hasattr(slicer.modules, "subjecthierarchy"):
         register()
 
 
-def loadSampleCase() -> dict[str, Any]:
-    """Makes the sample case with a message on the screen, and shows it."""
+def loadSampleCase(group: str = "patient") -> dict[str, Any]:
+    """Makes a sample case, of a ``patient`` or a ``control``, with a message, and shows it."""
     slicer.util.showStatusMessage(_("Making the synthetic motor cortex..."))
     with slicer.util.WaitCursor():
         slicer.app.processEvents()
-        nodes = sample_data.add_sample(slicer.mrmlScene, sample_data.sample_case())
+        nodes = sample_data.add_sample(slicer.mrmlScene, sample_data.sample_case(group))
     layout.show_image(slicer.mrmlScene, nodes["T2star"])
     slicer.util.showStatusMessage(_("The synthetic motor cortex is loaded."), 3000)
     return nodes
@@ -240,6 +242,7 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._shown: Any = None
         self._newNodes = False
         self._drawn: Any = None
+        self._tables: list[Any] = []
         self._shortcuts: list[Any] = []
 
     # Life of the panel --------------------------------------------------------------------
@@ -262,6 +265,7 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeRemovedEvent, self.refreshLater)
@@ -351,6 +355,10 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         self.initializeParameterNode()
 
+    def onSceneStartImport(self, caller: Any, event: Any) -> None:
+        # The file may hold settings that this version cannot read; they are looked at afterwards.
+        self.setParameterNode(None)
+
     def onSceneEndImport(self, caller: Any, event: Any) -> None:
         self.initializeParameterNode()
 
@@ -372,12 +380,18 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Connects the panel to a parameter node, or to none."""
         if self._parameters is not None:
             self._parameters.disconnectGui(self._guiTag)
-            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self.refreshLater)
+            self.removeObserver(
+                self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.refreshLater
+            )
         self._parameters = parameters
         self._shown = None
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.refreshLater)
+            # The node, not its wrapper: what was observed once is kept, and a wrapper that is kept
+            # goes on reading the node.
+            self.addObserver(
+                parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.refreshLater
+            )
             self.refreshLater()
 
     # What the panel shows -----------------------------------------------------------------
@@ -395,6 +409,8 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self._newNodes = False
                 self.logic.suggest(self._parameters)
                 self._leadOn()
+            if self._parameters.dividers is not None:
+                self.logic.finishDividers(self._parameters.dividers)
             self._hideResultVolumes()
             self._showMaps()
             self._showSegments()
@@ -416,8 +432,17 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._showCaliper()
         with self._message("trace"):
             self._showTrace()
-            self.logic.showDrawn(self._drawn)
+            if self._drawn is not None:
+                self.logic.showDrawn(self._drawn)
+                self._fitPlots()
             self._drawn = None
+
+    def _fitPlots(self) -> None:
+        """A plot keeps its range when its table changes; what is drawn anew should be seen."""
+        manager = slicer.app.layoutManager()
+        if manager is not None and layout.is_drawing(slicer.mrmlScene):
+            for n in range(manager.plotViewCount):
+                manager.plotWidget(n).plotView().fitToContent()
 
     def _watched(self) -> list[Any]:
         """Nodes whose changes bear on what can be measured."""
@@ -544,6 +569,10 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if [chart.itemText(n) for n in range(chart.count)] != maps:
             chart.clear()
             chart.addItems(maps)
+            shown = layout.shown_chart(slicer.mrmlScene)
+            charts = [nodes[f"chart:{name}"] for name in maps]
+            if shown in charts:
+                chart.currentIndex = charts.index(shown)
         table = nodes.get("measures")
         if self.ui.measuresTableView.mrmlTableNode() is not table:
             self.ui.measuresTableView.setMRMLTableNode(table)
@@ -569,14 +598,7 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         # What the user set up by other means stays until the panel is changed.
         if self._shown not in (None, wanted):
-            layout.show_result(
-                slicer.mrmlScene,
-                nodes,
-                p.overlay.value,
-                p.overlayOpacity,
-                p.showLayers,
-                p.showSurface,
-            )
+            self._showResult(nodes)
         self._shown = wanted
 
     def _showCaliper(self) -> None:
@@ -709,15 +731,14 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.refreshLater()
 
     def _showNew(self, nodes: dict[str, Any], isNew: bool) -> None:
-        scene, p = slicer.mrmlScene, self._parameters
+        scene = slicer.mrmlScene
         if isNew or layout.is_drawing(scene):
             layout.arrange(scene, layout.RESULTS)
             # The views take their new size first.
             slicer.app.processEvents()
             layout.fit_slices(scene, nodes["thickness"])
-        layout.show_result(
-            scene, nodes, p.overlay.value, p.overlayOpacity, p.showLayers, p.showSurface
-        )
+            self._followTables()
+        self._showResult(nodes)
         self.ui.resultComboBox.clear()
         self._say("measure", self.logic.summary(nodes))
         self._open("results")
@@ -730,21 +751,26 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._run = None
 
     def onArrange(self) -> None:
-        with self._message("report"):
+        with self._message("measure"):
             layout.arrange(slicer.mrmlScene, layout.RESULTS)
+            self._followTables()
+            self._showResult(self._resultNodes())
 
     def onResultChosen(self, index: int) -> None:
         with self._message("measure"):
-            p = self._parameters
-            layout.show_result(
-                slicer.mrmlScene,
-                self._resultNodes(),
-                p.overlay.value,
-                p.overlayOpacity,
-                p.showLayers,
-                p.showSurface,
-            )
+            self._showResult(self._resultNodes())
         self.refreshLater()
+
+    def _showResult(self, nodes: dict[str, Any]) -> None:
+        p = self._parameters
+        layout.show_result(
+            slicer.mrmlScene,
+            nodes,
+            p.overlay.value,
+            p.overlayOpacity,
+            p.showLayers,
+            p.showSurface,
+        )
 
     def onChartChosen(self, index: int) -> None:
         chart = self._resultNodes().get(f"chart:{self.ui.chartComboBox.currentText}")
@@ -756,25 +782,50 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         rows = self.ui.measuresTableView.selectionModel().selectedRows()
         if rows:
             with self._message("report"):
-                self.logic.showPlace(self._resultNodes(), rows[0].row())
+                # The user may have sorted the table.
+                row = self.ui.measuresTableView.sortFilterProxyModel().mapToSource(rows[0]).row()
+                self.logic.showPlace(self._resultNodes(), row)
+
+    def _followTables(self) -> None:
+        """A row selected in the layout's table shows its place like one in the panel's."""
+        manager = slicer.app.layoutManager()
+        for n in range(manager.tableViewCount if manager is not None else 0):
+            view = manager.tableWidget(n).tableView()
+            if view not in self._tables:
+                view.connect("selectionChanged()", lambda view=view: self.onLayoutRow(view))
+                self._tables.append(view)
+
+    def onLayoutRow(self, view: Any) -> None:
+        own = self.ui.measuresTableView
+        index = view.currentIndex()
+        if index.isValid() and view.mrmlTableNode() is own.mrmlTableNode():
+            own.selectRow(index.row())
 
     def onNewCaliper(self) -> None:
         with self._message("caliper"):
             line = self.logic.calipers.add(self._parameters.image)
             self._parameters.caliper = line
-            self._draw("caliper", line)
+            self._draw("caliper")
             layout.start_placing(slicer.mrmlScene, line, persistent=False)
 
     def onNewTrace(self) -> None:
         with self._message("trace"):
             curve = self.logic.traces.add(self._parameters.image)
             self._parameters.trace = curve
-            self._draw("trace", curve)
+            self._draw("trace")
             layout.start_placing(slicer.mrmlScene, curve, persistent=True)
 
-    def _draw(self, section: str, markup: Any) -> None:
-        layout.arrange(slicer.mrmlScene, layout.DRAWING)
-        layout.show_image(slicer.mrmlScene, self._parameters.image)
+    def _draw(self, section: str) -> None:
+        """Clears the views for the image to draw on."""
+        scene, image = slicer.mrmlScene, self._parameters.image
+        if not layout.is_drawing(scene):
+            layout.arrange(scene, layout.DRAWING)
+            layout.show_result(scene, {}, "", 0, False, False)
+            # The views take their new size first.
+            slicer.app.processEvents()
+            layout.show_image(scene, image)
+            layout.fit_slices(scene, image)
+        layout.show_image(scene, image)
         self._open(section)
 
     def onAttachBorders(self) -> None:
@@ -810,6 +861,14 @@ _BUTTON_OF_SHORTCUT = {
     "layout": "arrangeButton",
     "report": "saveReportButton",
 }
+
+
+def _drop_unknown_choices(node: Any) -> None:
+    """Takes choices out of a parameter node that this version does not know."""
+    for name, kind in get_type_hints(ALSMotorCortexParameterNode).items():
+        known = getattr(kind, "__members__", None)
+        if known and node.HasParameter(name) and node.GetParameter(name) not in known:
+            node.UnsetParameter(name)
 
 
 def measurements_text(markup: Any) -> str:
@@ -881,14 +940,14 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
 
     Attributes:
         calipers, traces: follow the scene's lines and curves.
-        measured: for the ID of each result's settings node what was measured and found.
+        measured: of each run a node of its result, what was measured and what was found.
     """
 
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.calipers = CaliperLogic(slicer.mrmlScene)
         self.traces = TraceLogic(slicer.mrmlScene)
-        self.measured: dict[str, tuple[Any, Any]] = {}
+        self.measured: list[tuple[Any, Any, Any]] = []
 
     def close(self) -> None:
         """Stops following calipers and traces."""
@@ -896,7 +955,15 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         self.traces.close()
 
     def getParameterNode(self) -> ALSMotorCortexParameterNode:
-        return ALSMotorCortexParameterNode(super().getParameterNode())
+        node = super().getParameterNode()
+        _drop_unknown_choices(node)
+        try:
+            return ALSMotorCortexParameterNode(node)
+        except (KeyError, TypeError, ValueError) as error:
+            # The scene was saved by a version with other kinds of settings.
+            logging.warning("ALS Motor Cortex starts from its defaults: %s", error)
+            node.UnsetAllParameters()
+            return ALSMotorCortexParameterNode(node)
 
     # Inputs -------------------------------------------------------------------------------
 
@@ -973,6 +1040,11 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         node.SetMaximumNumberOfControlPoints(2)
         return node
 
+    def finishDividers(self, node: Any) -> None:
+        """Ends the placing once both points are there."""
+        if node.GetNumberOfDefinedControlPoints() >= 2:
+            layout.stop_placing(slicer.mrmlScene, node)
+
     def segmentationToEdit(self, p: Any) -> Any:
         """The chosen segmentation; a new one with the usual segments where none is chosen."""
         if p.segmentation is not None:
@@ -1011,7 +1083,8 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         update = p.rerun is Rerun.UPDATE
         found = run.result()
         nodes = runner.publish(slicer.mrmlScene, run.inputs, run.collected, found, update)
-        self.measured[nodes["settings"].GetID()] = (run.collected, found)
+        kept = [m for m in self.measured if m[0] is not nodes["settings"]]
+        self.measured = [*kept, (nodes["settings"], run.collected, found)]
         return nodes
 
     def measure(self, p: Any) -> dict[str, Any]:
@@ -1064,7 +1137,7 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         """Why there is no report of a result; empty when there is one."""
         if not nodes:
             return _("Measure first.")
-        if nodes["settings"].GetID() not in self.measured:
+        if not self._measured(nodes):
             return _("This result was loaded with the scene. Measure again for a report.")
         return ""
 
@@ -1074,8 +1147,13 @@ class ALSMotorCortexLogic(ScriptedLoadableModuleLogic):
         Raises:
             InputError: the file cannot be written.
         """
-        collected, found = self.measured[nodes["settings"].GetID()]
+        collected, found = self._measured(nodes)
         save_report(path, collected, found, pictures)
+
+    def _measured(self, nodes: dict[str, Any]) -> tuple[Any, ...]:
+        """What was measured and found of a result; empty where it came with a scene file."""
+        runs = (run[1:] for run in self.measured if run[0] is nodes["settings"])
+        return next(runs, ())
 
     # Traces -------------------------------------------------------------------------------
 
@@ -1145,6 +1223,7 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
             self.test_trace,
             self.test_saveAndReload,
             self.test_badInput,
+            self.test_olderScene,
         ):
             self.delayDisplay(test.__name__)
             self.setUp()
@@ -1275,6 +1354,17 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         self.assertTrue(self.logic.reason(p))
         with self.assertRaises(InputError):
             self.logic.startRun(p)
+
+    def test_olderScene(self) -> None:
+        """Settings of another version are left aside; nodes stay."""
+        self.logic.suggest(self.parameters)
+        node = self.parameters.parameterNode
+        self.parameters = None
+        node.SetParameter("plane", "OBLIQUE")
+        count = slicer.mrmlScene.GetNumberOfNodes()
+        p = ALSMotorCortexLogic().getParameterNode()
+        self.assertIs(p.plane, Plane.NONE)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
 
     def across(self, along: float) -> Any:
         """(2, 3) RAS of a line across M1, from CSF into white matter."""

@@ -151,6 +151,12 @@ def show_chart(scene: Any, chart: Any) -> None:
         plot.SetPlotChartNodeID(chart.GetID())
 
 
+def shown_chart(scene: Any) -> Any:
+    """The vtkMRMLPlotChartNode in the plot view, or None."""
+    plot = scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")
+    return plot.GetPlotChartNode() if plot is not None else None
+
+
 def show_result(
     scene: Any, nodes: Mapping[str, Any], overlay: str, opacity: float, layers: bool, surface: bool
 ) -> None:
@@ -185,8 +191,7 @@ def show_result(
         for view in _nodes(scene, "vtkMRMLTableViewNode"):
             view.SetTableNodeID(table.GetID())
     charts = [node for key, node in nodes.items() if key.startswith("chart:")]
-    plot = scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")
-    if charts and plot is not None and plot.GetPlotChartNode() not in charts:
+    if charts and shown_chart(scene) not in charts:
         show_chart(scene, charts[0])
 
 
@@ -214,6 +219,18 @@ def start_placing(scene: Any, markup: Any, persistent: bool) -> None:
     selection.SetReferenceActivePlaceNodeID(markup.GetID())
     interaction.SetPlaceModePersistence(int(persistent))
     interaction.SetCurrentInteractionMode(interaction.Place)
+
+
+def stop_placing(scene: Any, markup: Any) -> None:
+    """Ends the placing of a markups node that has all its points."""
+    selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+    interaction = scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+    if (
+        interaction is not None
+        and interaction.GetCurrentInteractionMode() == interaction.Place
+        and selection.GetActivePlaceNodeID() == markup.GetID()
+    ):
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
 
 
 def _fit(view: Any, volume: Any) -> None:
