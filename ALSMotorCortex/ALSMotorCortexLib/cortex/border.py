@@ -157,6 +157,18 @@ def _painted(
     return array
 
 
+def has_thick_slices(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> bool:
+    """Whether the staircase of a border is one of lines, because at most two measured axes are
+    fine enough to average it over a patch.
+
+    Args:
+        spacing: mm along (k, j, i).
+        axes: measured axes.
+    """
+    unit = min(spacing[a] for a in axes)
+    return sum(spacing[a] < THICK * unit for a in axes) < 3
+
+
 class _Scale:
     """Lengths in voxels of the finest measured axis."""
 
@@ -164,7 +176,7 @@ class _Scale:
         self.axes = axes
         self.unit = min(spacing[a] for a in axes)
         self.steps = [s / self.unit for s in spacing]
-        self.is_thick = sum(self.steps[a] < THICK for a in axes) < 3
+        self.is_thick = has_thick_slices(spacing, axes)
 
     def sigmas(self, width: float) -> list[float]:
         """Widths along (k, j, i) in voxels of each axis."""

@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .border import has_thick_slices
 from .laplace import Domain
 from .streamlines import Streamlines
 
-BEND_WIDTH = 5.0
-"""Width, in voxels of the finest axis, of the Gaussian that averages the bend of the cortex."""
+BEND_WIDTH = 3.0
+BEND_WIDTH_THICK = 5.0
+"""Width, in voxels of the finest axis, of the Gaussian that averages the bend of the cortex: wider
+for thick slices, whose borders have longer bumps."""
 
 
 def equidistant_depth(lines: Streamlines) -> NDArray[np.float32]:
@@ -57,8 +60,10 @@ def _blurred(
     index = [p // h for p, h in zip(np.unravel_index(places, domain.shape), halved, strict=True)]
     cell = np.ravel_multi_index(index, cells)
     total = np.bincount(cell, weights=values, minlength=int(np.prod(cells)))
+    thick = has_thick_slices(domain.spacing, domain.axes)
+    width = BEND_WIDTH_THICK if thick else BEND_WIDTH
     sigma = [
-        BEND_WIDTH / (s * h) if a in domain.axes else 0.0
+        width / (s * h) if a in domain.axes else 0.0
         for a, (s, h) in enumerate(zip(steps, halved, strict=True))
     ]
     box = total.reshape(cells).astype(np.float32)
