@@ -76,7 +76,7 @@ def _window(display: Any, values: NDArray) -> None:
     """Gray levels for cortex and white matter; T2* of CSF lies far above them."""
     display.SetAutoWindowLevel(False)
     low, high = (float(v) for v in np.percentile(values, (0.5, 90)))
-    display.SetWindowLevelMinMax(low, high + 0.25 * (high - low))
+    display.SetWindowLevelMinMax(low, high + 0.6 * (high - low))
 
 
 def _add_dividers(scene: Any, case: MotorCortexCase) -> Any:

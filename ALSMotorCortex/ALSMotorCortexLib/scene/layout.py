@@ -10,6 +10,7 @@ import slicer
 import vtk
 
 from .results import find_results
+from .segmentations import register_conversions
 
 # Layout numbers are shared by all modules; Slicer's own end below 1000.
 RESULTS = 7031
@@ -178,7 +179,12 @@ def show_result(
     for result in find_results(scene).values():
         for key, wanted in (("layers", layers), ("surface", surface)):
             if (node := result.get(key)) is not None:
-                node.GetDisplayNode().SetVisibility(wanted and node is nodes.get(key))
+                shown = wanted and node is nodes.get(key)
+                if shown and key == "layers":
+                    # 3D views show surfaces only.
+                    register_conversions()
+                    node.CreateClosedSurfaceRepresentation()
+                node.GetDisplayNode().SetVisibility(shown)
         for key in OVERLAYS:
             if (node := result.get(key)) is not None:
                 legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)

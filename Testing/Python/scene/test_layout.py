@@ -142,6 +142,8 @@ def test_one_result_is_shown_at_a_time(scene: Any) -> None:
         False,
         False,
     ]
+    surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    assert first["layers"].GetSegmentation().ContainsRepresentation(surface)
     layout.show_result(scene, second, "", 1.0, layers=False, surface=True)
     assert composite.GetForegroundVolumeID() is None
     assert [visible(r, "surface") for r in (first, second)] == [False, True]
