@@ -56,6 +56,7 @@ LEAST_STEP, LEAST_STEP_PENALTY = 0.35, 40.0
 SAME_SIGN = 0.05
 MOST_RETURN = 1.5
 MOST_BACK, BACK_PENALTY = 0.35, 100.0
+MOST_HUMP, HUMP_PENALTY = 0.1, 5.0
 NEVER = 1e4
 SLACK_MM = 0.3
 MOST_TROUGH, LEAST_RISE, MOST_RISE = 0.7, 0.15, 0.6
@@ -368,7 +369,9 @@ def _penalty(steps: NDArray, rule: str) -> NDArray:
     pial = np.abs(d_a) + 1e-12
     depth = np.where(turns, np.abs(d_m) / pial - MOST_TROUGH, 0)
     rise = np.where(turns, np.abs(d_b) / (np.abs(d_m) + 1e-12) - MOST_RISE, 0)
-    hump = np.where(d_a * d_m < 0, np.abs(d_m) / pial - MOST_BACK, 0)
+    # Where CSF is far brighter, as in T2* maps, the blur of its border looks like a deep layer
+    # that turns back towards CSF. None does by more than a little.
+    hump = np.where(d_a * d_m < 0, HUMP_PENALTY * (np.abs(d_m) / pial - MOST_HUMP), 0)
     penalty += BACK_PENALTY * sum(np.clip(excess, 0, 1) for excess in (depth, rise, hump))
     # What rises again by less than that is a deep layer, not a blade.
     risen = np.abs(d_w) / drop

@@ -64,11 +64,18 @@ BINS = 20
 # Dynamic programming: a border changes its distance from the curve by about this slope.
 SLOPE_SD = 0.2
 PATH_STEP_MM = 0.2
-# How far a border strays from its mean distance to the curve.
+# How far a border strays from its mean distance to the curve, and how much that counts.
 DRIFT_SD_MM = 0.8
+DRIFT_PER_MM = 4.0
 TEMPLATE_HALF_MM = 1.2
-# The templates do not know how tissues vary along the curve, so they count for less.
+# The templates do not know how tissues vary along the curve, so they count for less, and
+# misfits up to this share of the template's own contrast are no news.
 TRUST = 0.4
+MISFIT = 0.4
+# An edge may be up to this much stronger than the template (CSF varies with the width of the
+# sulcus); a weaker one costs this much more than its misfit.
+STRONGEST = 1.6
+WEAKNESS = 3.0
 PIN_PRICE = 1e3
 # Sub-voxel places: how far apart, and over how much of the curve each is averaged.
 PLACE_MM = 1.0
@@ -421,7 +428,7 @@ def _follow(
     noise = _noise(strip)
     outer, inner = (
         _mismatch(strip, template, noise)[:, ::rough]
-        + strip.step / COHERENT_MM * 0.5 * ((depths - place) / DRIFT_SD_MM) ** 2
+        + strip.step * DRIFT_PER_MM * 0.5 * ((depths - place) / DRIFT_SD_MM) ** 2
         for template, place in zip(_templates(strip, fit), (fit.pial, fit.white), strict=True)
     )
     for cost, border in ((outer, "pial"), (inner, "white")):
@@ -461,7 +468,10 @@ def _templates(strip: _Strip, fit: Fit) -> tuple[NDArray, NDArray]:
 
 
 def _mismatch(strip: _Strip, template: NDArray, noise: float) -> NDArray:
-    """Half the chi-square (n, m) of a template at each place, whatever the local offset."""
+    """Half the chi-square (n, m) of a template at each place.
+
+    The local offset is free, and so within limits is the size of the edge.
+    """
     number = len(template)
     shape = template - template.mean()
     ones = np.ones(number)
@@ -469,8 +479,11 @@ def _mismatch(strip: _Strip, template: NDArray, noise: float) -> NDArray:
     sums = correlate1d(strip.filled, ones, axis=1, mode="nearest")
     product = correlate1d(strip.filled, shape, axis=1, mode="nearest")
     energy = float((shape**2).sum())
-    chi = squares - sums**2 / number - 2 * product + energy
-    scale = TRUST * strip.depth_step / strip.voxel / (2 * noise**2)
+    size = np.clip(product / energy, 0, STRONGEST)
+    chi = squares - sums**2 / number - 2 * size * product + size**2 * energy
+    chi += WEAKNESS * energy * np.maximum(1 - size, 0) ** 2
+    variance = noise**2 + MISFIT**2 * energy / number
+    scale = TRUST * strip.depth_step / strip.voxel / (2 * variance)
     # A place that looks like no edge at all is as bad as any.
     worst = 1.5 * energy
     inner = slice(number // 2, -(number // 2))
