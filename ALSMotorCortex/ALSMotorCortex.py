@@ -1289,7 +1289,8 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
     def test_trace(self) -> None:
         """A curve along M1 gives a ribbon that can be measured at once."""
         p = self.parameters
-        p.image = self.nodes["T2star"]
+        self.case = sample_data.sample_case("control", TEST_SHAPE)
+        p.image = sample_data.add_sample(slicer.mrmlScene, self.case)["T2star"]
         self.assertTrue(self.logic.ribbonReason(p))
         curve = self.logic.traces.add(p.image)
         for place in sample_data.on_m1(self.case, [-7, -3.5, 0, 3.5, 7], 0.5, MIDDLE):
@@ -1302,6 +1303,7 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         self.assertEqual(self.logic.reason(p), "")
         nodes = self.logic.measure(p)
         traced = self.logic.traces.result(curve).mean_thickness
+        self.assertAlmostEqual(traced, self.case.anatomy.thickness, delta=0.3)
         mean = nodes["measures"].GetTable().GetColumnByName("thickness_mean").GetValue(0)
         self.assertAlmostEqual(mean, traced, delta=0.2)
 
