@@ -242,7 +242,7 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._shown: Any = None
         self._newNodes = False
         self._drawn: Any = None
-        self._tables: list[Any] = []
+        self._tables: list[tuple[Any, Any]] = []
         self._shortcuts: list[Any] = []
 
     # Life of the panel --------------------------------------------------------------------
@@ -328,6 +328,9 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         shortcuts.uninstall(self._shortcuts)
         self._shortcuts = []
+        for view, call in self._tables:
+            view.disconnect("selectionChanged()", call)
+        self._tables = []
         if self.logic is not None:
             self.logic.close()
 
@@ -791,9 +794,13 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         manager = slicer.app.layoutManager()
         for n in range(manager.tableViewCount if manager is not None else 0):
             view = manager.tableWidget(n).tableView()
-            if view not in self._tables:
-                view.connect("selectionChanged()", lambda view=view: self.onLayoutRow(view))
-                self._tables.append(view)
+            if view not in [known for known, _call in self._tables]:
+
+                def selected(view: Any = view) -> None:
+                    self.onLayoutRow(view)
+
+                view.connect("selectionChanged()", selected)
+                self._tables.append((view, selected))
 
     def onLayoutRow(self, view: Any) -> None:
         own = self.ui.measuresTableView
