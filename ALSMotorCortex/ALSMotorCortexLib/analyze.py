@@ -116,15 +116,18 @@ def analyze(
         tell("reading", 0.0)
         with clock.step("reading"):
             case = _read(inputs, settings)
-        if scene:
-            pool.submit(_import_ahead, "slicer")
+        imported = not scene
+
+        def measuring(step: str, fraction: float) -> None:
+            nonlocal imported
+            tell(step, _READ + (_MEASURED - _READ) * fraction)
+            # Finding the borders is spent in long calls that leave Python to others.
+            if step == "borders" and not imported:
+                imported = True
+                pool.submit(_import_ahead, "slicer")
+
         result = measure(
-            case.labels,
-            case.settings,
-            case.maps,
-            case.regions,
-            inputs.units,
-            lambda step, fraction: tell(step, _READ + (_MEASURED - _READ) * fraction),
+            case.labels, case.settings, case.maps, case.regions, inputs.units, measuring
         )
         result = replace(result, findings=(*case.findings, *findings, *result.findings))
         clock.seconds.update(result.seconds)

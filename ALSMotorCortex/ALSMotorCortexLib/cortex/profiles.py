@@ -130,13 +130,17 @@ def _bootstrap(
     counts = np.bincount(cell, minlength=size).reshape(-1, settings.bins)
     sums = np.bincount(cell, weights=value, minlength=size).reshape(-1, settings.bins)
     rng = np.random.default_rng(settings.seed)
-    # How often each column is drawn, one row a resampling.
-    rows = np.arange(settings.bootstrap)[:, None] * len(own)
-    picks = (rng.integers(len(own), size=(settings.bootstrap, len(own))) + rows).reshape(-1)
-    drawn = np.bincount(picks, minlength=settings.bootstrap * len(own))
-    drawn = drawn.reshape(settings.bootstrap, -1).astype(np.float64)
+    # How often each column is drawn, one row a resampling. Values are taken from their mean, so
+    # that single precision is enough for the sums.
+    middle = sums.sum() / max(counts.sum(), 1)
+    sums = (sums - middle * counts).astype(np.float32)
+    counts = counts.astype(np.float32)
+    picks = rng.integers(len(own), size=(settings.bootstrap, len(own)), dtype=np.int32)
+    drawn = np.empty(picks.shape, np.float32)
+    for row, picked in zip(drawn, picks, strict=True):
+        row[:] = np.bincount(picked, minlength=len(own))
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = (drawn @ sums) / (drawn @ counts)
+        means = middle + (drawn @ sums) / (drawn @ counts)
     tail = (1 - settings.confidence) / 2
     filled = counts.sum(axis=0) > 0
     low, high = nothing.copy(), nothing.copy()

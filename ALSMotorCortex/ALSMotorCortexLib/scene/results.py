@@ -496,7 +496,7 @@ def _save(scene: Any, folder: Path) -> None:
 
 
 def _zip(folder: Path, bundle: Path) -> None:
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in sorted(folder.rglob("*")):
             # Slicer has compressed the voxels already.
             how = zipfile.ZIP_STORED if file.suffix == ".nrrd" else zipfile.ZIP_DEFLATED
