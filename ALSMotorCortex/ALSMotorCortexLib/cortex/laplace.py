@@ -38,8 +38,8 @@ WORKERS = 2
 """Threads that share the work on a large ribbon."""
 
 TOLERANCE = 1e-5
-"""Relative residual at which the potential is taken as solved. Ten times less changes no
-thickness by more than 1e-4 mm."""
+"""Relative residual at which the potential is taken as solved. On the shapes of
+Testing/Benchmark, ten times less changes thickness by under 1e-5 mm on average."""
 
 
 @dataclass(frozen=True)
