@@ -20,6 +20,7 @@ from .indices import (
     map_measures,
 )
 from .laplace import Domain, make_domain, solve_potential
+from .parts import two_hemispheres
 from .profiles import find_columns, laminar_profiles
 from .resample import INTERPOLATION, label_values, map_values
 from .result import RIBBON, Finding, Measure, Measurement
@@ -34,9 +35,6 @@ STEPS = {"ribbon": 0.05, "borders": 0.3, "potential": 0.5, "field lines": 0.85, 
 
 SWAP_BEND = -0.03
 """Mean of equivolume minus equidistant depth below which the cortex bends the wrong way."""
-
-MIDLINE_GAP_MM = 2.0
-"""A ribbon that keeps this far from x = 0 on both sides has two hemispheres."""
 
 BRIGHT_CSF = ("t2star", "t2w", "t2")
 DARK_CSF = ("r2star", "r2", "t1w", "mtr")
@@ -180,11 +178,7 @@ def _hemispheres(
     k, j, i = np.unravel_index(voxels, grid.shape)
     a, b, c, d = grid.ijk_to_ras[0]
     x = a * i + b * j + c * k + d
-    left, right = x < -MIDLINE_GAP_MM, x > MIDLINE_GAP_MM
-    taken = {"left", "right"} & set(regions)
-    if taken or not (left | right).all() or not left.any() or not right.any():
-        return {}
-    return {"left": left, "right": right}
+    return {} if {"left", "right"} & set(regions) else two_hemispheres(x)
 
 
 def _map_values(

@@ -17,27 +17,38 @@ from scipy import ndimage
 
 from .errors import InputError
 from .grid import Grid, Image
-from .measure import MIDLINE_GAP_MM
 
 PARTS = ("foot", "hand", "face")
 """From medial to lateral."""
+
+MIDLINE_GAP_MM = 2.0
+"""Gray matter that keeps this far from x = 0 on both sides has two hemispheres."""
 
 FAR_MM = 10.0
 """A dividing point may lie this far from the gray matter."""
 
 
-def hemispheres(ras: NDArray) -> dict[str, NDArray[np.bool_]]:
-    """(n,) which of the points (n, 3), RAS in mm, lie ``left`` and ``right``.
+def two_hemispheres(x: NDArray) -> dict[str, NDArray[np.bool_]]:
+    """Which of some places lie ``left`` and ``right``; nothing unless all keep away from the
+    midplane and both sides have some.
 
-    As in :func:`.measure.measure` there are two only where all keep away from the midplane
-    x = 0; else all are on the side where most are.
+    Args:
+        x: (n,) RAS x in mm.
     """
-    x = np.asarray(ras)[:, 0]
     left = x < 0
     if (np.abs(x) > MIDLINE_GAP_MM).all() and left.any() and not left.all():
         return {"left": left, "right": ~left}
+    return {}
+
+
+def hemispheres(ras: NDArray) -> dict[str, NDArray[np.bool_]]:
+    """(n,) which of the points (n, 3), RAS in mm, lie ``left`` and ``right``.
+
+    Where there are not two hemispheres, all are on the side where most are.
+    """
+    x = np.asarray(ras)[:, 0]
     side = "left" if np.median(x) < 0 else "right"
-    return {side: np.ones(len(x), bool)}
+    return two_hemispheres(x) or {side: np.ones(len(x), bool)}
 
 
 def gyrus_parts(gray: Image, points: Sequence[tuple[str, NDArray]]) -> dict[str, Image]:

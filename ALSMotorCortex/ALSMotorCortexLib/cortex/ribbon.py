@@ -210,22 +210,33 @@ def _listed(values: NDArray | tuple[int, ...]) -> str:
     return ", ".join(str(int(v)) for v in values)
 
 
+def _pieces(
+    mask: NDArray[np.bool_], grid: Grid, axes: tuple[int, ...]
+) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
+    """The number of each voxel's connected piece, from 1 on, and each piece's volume in mm3.
+
+    What is not in the mask is piece 0, of endless volume.
+    """
+    pieces, count = ndimage.label(mask, connectivity(axes))
+    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
+    sizes[0] = np.inf
+    return pieces, sizes
+
+
 def _fill_holes(
     tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Fill small enclosed holes. A hole may lie open to one side of the volume at most:
     the first and last slice cut through holes, but a region across a corner is none."""
-    pieces, count = ndimage.label(tissue != GRAY, connectivity(axes))
-    if limit <= 0 or count < 2:
+    pieces, sizes = _pieces(tissue != GRAY, grid, axes)
+    if limit <= 0 or len(sizes) < 3:
         return tissue, []
-    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
-    open_sides = np.zeros(count + 1, int)
+    open_sides = np.zeros(len(sizes), int)
     for axis in range(3):
         for side in (0, -1):
             at_side = np.unique(np.take(pieces, side, axis=axis))
             open_sides[at_side] += axis in axes or tissue.shape[axis] == 1
     small = (sizes <= limit) & (open_sides <= 1)
-    small[0] = False
     if not small.any():
         return tissue, []
     filled = tissue.copy()
@@ -241,13 +252,9 @@ def _drop_islands(
     tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Drop small loose pieces of gray matter."""
-    pieces, count = ndimage.label(tissue == GRAY, connectivity(axes))
-    if limit <= 0 or count < 2:
-        return tissue, []
-    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
+    pieces, sizes = _pieces(tissue == GRAY, grid, axes)
     small = sizes <= limit
-    small[0] = False
-    if not small.any():
+    if limit <= 0 or len(sizes) < 3 or not small.any():
         return tissue, []
     kept = tissue.copy()
     kept[small[pieces]] = CUT
