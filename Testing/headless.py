@@ -12,6 +12,7 @@ This file needs the standard library only. Its syntax stays old, so that an old 
 as saying that it is too old.
 """
 
+import ast
 import contextlib
 import hashlib
 import importlib.util
@@ -36,11 +37,9 @@ LAYERS = {
     "bench": TESTING / "requirements-bench.txt",
 }
 
-# Commands of the command line itself, which only need the runtime layer.
-CLI = {
-    "demo": "make a synthetic motor cortex, measure it, compare with the truth",
-    "analyze": "measure thickness and laminar signal of your own images",
-}
+LIBRARY = ROOT / "ALSMotorCortex" / "ALSMotorCortexLib"
+
+# Commands besides those of the library's own command line.
 OTHER = {
     "test": "run the tests (arguments go to pytest)",
     "selftest": "run the module's self-test without Slicer's window",
@@ -72,10 +71,9 @@ def main(arguments: "list[str]") -> int:
             print(usage())
             return 0 if arguments else 2
         name, rest = arguments[0], arguments[1:]
-        if name not in CLI and name not in OTHER:
-            raise SetupError(
-                "There is no command %r. Commands are: %s." % (name, ", ".join([*CLI, *OTHER]))
-            )
+        known = {**cli_commands(), **OTHER}
+        if name not in known:
+            raise SetupError("There is no command %r. Commands are: %s." % (name, ", ".join(known)))
         python = environment(layers_of(name))
         return run(python, name, rest)
     except SetupError as error:
@@ -88,12 +86,42 @@ def main(arguments: "list[str]") -> int:
 
 def usage() -> str:
     """The help text."""
-    rows = ["  %-10s %s" % row for row in [*CLI.items(), *OTHER.items()]]
+    rows = ["  %-10s %s" % row for row in [*cli_commands().items(), *OTHER.items()]]
     return (
         "usage: python3 Testing/headless.py COMMAND [ARGUMENTS]\n\n"
         + "\n".join(rows)
         + "\n\nCOMMAND --help tells more. The first run sets up an environment in\n%s." % CACHE
     )
+
+
+def cli_commands() -> "dict[str, str]":
+    """The commands of the library's own command line, each with its line of help.
+
+    They are read from the source of its cli.py and of the commands' modules, because nothing
+    that the library imports is installed yet.
+
+    Raises SetupError when the library is not beside this file as in a clone.
+    """
+    try:
+        table = assigned(LIBRARY / "cli.py", "COMMANDS")
+        modules = [(key.value, value.id) for key, value in zip(table.keys, table.values, strict=True)]
+        return {
+            name: ast.literal_eval(assigned(LIBRARY / (module + ".py"), "HELP"))
+            for name, module in modules
+        }
+    except OSError as error:
+        raise SetupError(
+            "%s is missing or cannot be read. Clone the whole repository." % error.filename
+        ) from None
+
+
+def assigned(file: Path, name: str) -> "ast.expr":
+    """The expression that a Python file assigns to a name at its top level."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+            return node.value
+    raise SetupError("%s does not say %s = ..." % (file, name))
 
 
 def refuse_python(version: "tuple[int, int]") -> None:
@@ -116,20 +144,20 @@ def layers_of(name: str) -> "list[str]":
 
 def steps_of(name: str, arguments: "list[str]") -> "list[list[str]]":
     """The arguments of Python for each step of a command."""
-    if name in CLI:
-        return [["-m", "ALSMotorCortexLib.cli", name, *arguments]]
     if name == "test":
         return [["-m", "pytest", *parallel(arguments), *arguments]]
     if name == "selftest":
         return [[str(TESTING / "selftest.py"), *arguments]]
     if name == "benchmark":
         return [[str(TESTING / "Benchmark" / "benchmark.py"), *arguments]]
-    fix = "--fix" in arguments
-    return [
-        ["-m", "ruff", "check", *(["--fix"] if fix else []), "."],
-        ["-m", "ruff", "format", *([] if fix else ["--check"]), "."],
-        ["-m", "mypy"],
-    ]
+    if name == "lint":
+        fix = "--fix" in arguments
+        return [
+            ["-m", "ruff", "check", *(["--fix"] if fix else []), "."],
+            ["-m", "ruff", "format", *([] if fix else ["--check"]), "."],
+            ["-m", "mypy"],
+        ]
+    return [["-m", "ALSMotorCortexLib.cli", name, *arguments]]
 
 
 def parallel(arguments: "list[str]") -> "list[str]":

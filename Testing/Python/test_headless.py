@@ -282,6 +282,28 @@ def test_commands_of_the_command_line_get_all_arguments_and_keep_the_users_folde
     assert ran(arguments) == [(["-m", "ALSMotorCortexLib.cli", *arguments], None)]
 
 
+def test_every_command_of_the_command_line_is_passed_on_with_its_help(headless: ModuleType) -> None:
+    from ALSMotorCortexLib.cli import COMMANDS
+
+    assert headless.cli_commands() == {name: c.HELP for name, c in COMMANDS.items()}
+    for name in COMMANDS:
+        assert name not in headless.OTHER
+        assert headless.layers_of(name) == ["runtime"]
+        assert headless.steps_of(name, ["--x"]) == [["-m", "ALSMotorCortexLib.cli", name, "--x"]]
+        assert re.search(rf"^ +{name} ", headless.usage(), re.MULTILINE)
+
+
+def test_a_clone_without_the_library_is_told(
+    headless: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(headless, "LIBRARY", tmp_path)
+    assert headless.main(["demo"]) == 2
+    assert "Clone the whole repository" in capsys.readouterr().err
+
+
 def test_only_the_runtime_is_installed_for_a_demo(ran, workshop: Workshop) -> None:
     ran(["demo"])
     assert workshop.installed == ["runtime"]
