@@ -104,10 +104,9 @@ def cli_commands() -> "dict[str, str]":
     """
     try:
         table = assigned(LIBRARY / "cli.py", "COMMANDS")
-        modules = [(key.value, value.id) for key, value in zip(table.keys, table.values, strict=True)]
         return {
-            name: ast.literal_eval(assigned(LIBRARY / (module + ".py"), "HELP"))
-            for name, module in modules
+            key.value: ast.literal_eval(assigned(LIBRARY / (module.id + ".py"), "HELP"))
+            for key, module in zip(table.keys, table.values, strict=True)
         }
     except OSError as error:
         raise SetupError(
