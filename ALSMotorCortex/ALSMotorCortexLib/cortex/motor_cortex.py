@@ -238,6 +238,7 @@ def synthetic_motor_cortex(
     spacing: tuple[float, float, float] = (0.5, 0.25, 0.25),
     shape: tuple[int, int, int] = (24, 200, 200),
     snr: float = 20.0,
+    relaxation: Relaxation | None = None,
 ) -> MotorCortexCase:
     """Make a subject.
 
@@ -249,15 +250,16 @@ def synthetic_motor_cortex(
         spacing: mm along (k, j, i).
         shape: voxels along (k, j, i); RAS axes.
         snr: R2* of gray matter over the standard deviation of noise in R2*.
+        relaxation: R2* of the tissues; by default with iron in a patient and without in a
+            control.
     """
     if group not in GROUPS or hemisphere not in HEMISPHERES:
         raise ValueError(f"no {group!r} {hemisphere!r}: known are {GROUPS} and {HEMISPHERES}")
     rng = np.random.default_rng(seed)
     anatomy = _vary(CentralSulcus(), rng)
-    relaxation = Relaxation()
+    relaxation = relaxation or Relaxation(iron=14.0 if group == "patient" else 0.0)
     if group == "patient":
         anatomy = replace(anatomy, thickness=anatomy.thickness - 0.4)
-        relaxation = replace(relaxation, iron=14.0)
     placement = _place(anatomy, hemisphere, spacing, shape, rng)
     truth = sample_placed(placement)
     rate = _voxel_means(placement, relaxation)
