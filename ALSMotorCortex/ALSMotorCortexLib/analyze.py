@@ -24,6 +24,7 @@ from .cortex.result import RIBBON, Finding, Measurement
 from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
+from .maps import UNITS, EchoSource, compute_maps, write_images
 from .study import provenance
 from .study.images import ImageFile, quiet_stderr, read_image
 from .study.nifti import NiftiGeometry, write_nifti
@@ -46,8 +47,8 @@ NO_SCENE = Finding(
     warning=True,
 )
 
-# Share of the progress that measuring takes; the rest is reading and writing.
-_READ, _MEASURED = 0.03, 0.7
+# How far the whole is when files are read, when echoes are fitted too, and when all is measured.
+_READ, _FITTED, _MEASURED = 0.03, 0.3, 0.7
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class AnalyzeInputs:
         regions: regions by name.
         units: units of the maps' values by name, where known.
         drawings: calipers and traces.
+        echoes: what more maps are made from, or None.
     """
 
     labels: Path | None
@@ -75,6 +77,7 @@ class AnalyzeInputs:
     regions: Mapping[str, RegionSource] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     drawings: Drawings = Drawings()
+    echoes: EchoSource | None = None
 
 
 def analyze(
@@ -115,25 +118,25 @@ def analyze(
     with OutputFolder(out) as folder, ThreadPoolExecutor(2) as pool:
         tell("reading", 0.0)
         with clock.step("reading"):
-            case = _read(inputs, settings)
+            read = _FITTED if inputs.echoes else _READ
+            case = _read(inputs, settings, lambda step, done: tell(step, read * done))
         imported = not scene
 
         def measuring(step: str, fraction: float) -> None:
             nonlocal imported
-            tell(step, _READ + (_MEASURED - _READ) * fraction)
+            tell(step, read + (_MEASURED - read) * fraction)
             # Finding the borders is spent in long calls that leave Python to others.
             if step == "borders" and not imported:
                 imported = True
                 pool.submit(_import_ahead, "slicer")
 
-        result = measure(
-            case.labels, case.settings, case.maps, case.regions, inputs.units, measuring
-        )
+        result = measure(case.labels, case.settings, case.maps, case.regions, case.units, measuring)
         result = replace(result, findings=(*case.findings, *findings, *result.findings))
         clock.seconds.update(result.seconds)
         record = {
             "started": started,
             **provenance.build(command, case.settings, case.sources, result.findings),
+            **case.contrasts.record,
         }
         heading = title if report else ""
         _write(folder, pool, result, case, record, heading, scene, clock, tell)
@@ -164,16 +167,16 @@ def analyze_calipers(
     with OutputFolder(out) as folder:
         tell("reading", 0.0)
         with clock.step("reading"):
-            files = {name: read_image(path) for name, path in inputs.maps.items()}
+            contrasts = _contrasts(inputs, lambda step, done: tell(step, 0.5 * done))
         tell("calipers", 0.5)
         with clock.step("calipers"):
-            maps = {name: replace(file.image, name=name) for name, file in files.items()}
-            drawn = measure_drawings(inputs.drawings, maps)
+            drawn = measure_drawings(inputs.drawings, contrasts.maps)
+        drawn = replace(drawn, extra=contrasts.findings)
         drawn.write(folder)
-        sources = [provenance.describe_input(f"map {n}", file) for n, file in files.items()]
+        write_images(folder, contrasts.made, contrasts.geometry)
         settings = Settings(gm=(), wm=(), csf=())
-        every = [*sources, *drawn.sources]
-        record = provenance.build(command, settings, every, drawn.findings)
+        every = [*contrasts.sources, *drawn.sources]
+        record = provenance.build(command, settings, every, drawn.findings) | contrasts.record
         _finish(folder, {"started": started, **record}, clock)
     tell("done", 1.0)
     return drawn
@@ -200,20 +203,50 @@ class _Clock:
 
 
 @dataclass(frozen=True)
+class _Contrasts:
+    """The contrast maps, read from files or made from echoes.
+
+    Attributes:
+        maps, units: by name.
+        sources: a record of each file, for the provenance.
+        findings: what was noticed.
+        made: those made from echoes.
+        geometry: NIfTI header fields for them, or None.
+        record: how they were made, for the provenance.
+    """
+
+    maps: Mapping[str, Image]
+    units: Mapping[str, str]
+    sources: list[dict[str, Any]]
+    findings: tuple[Finding, ...]
+    made: Mapping[str, Image] = field(default_factory=dict)
+    geometry: NiftiGeometry | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Case:
     """The inputs as they were read."""
 
     labels: Image
     settings: Settings
-    maps: Mapping[str, Image]
+    contrasts: _Contrasts
     regions: Mapping[str, Image]
     geometry: NiftiGeometry | None
     sources: list[dict[str, Any]]
     findings: tuple[Finding, ...]
     drawn: Drawn | None
 
+    @property
+    def maps(self) -> Mapping[str, Image]:
+        return self.contrasts.maps
 
-def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
+    @property
+    def units(self) -> Mapping[str, str]:
+        return self.contrasts.units
+
+
+def _read(inputs: AnalyzeInputs, values: Mapping[str, Any], tell: Progress) -> _Case:
     others = {name: value for name, value in values.items() if name not in TISSUES}
     settings = Settings(gm=(), wm=(), csf=()).with_values(others)
     given = {name: values[name] for name in TISSUES if values.get(name) not in (None, "", [], ())}
@@ -231,11 +264,8 @@ def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
         name: _label_file(source.path, label_files).region(source.labels, f"--region {name}")
         for name, source in inputs.regions.items()
     }
-    files = {name: read_image(path) for name, path in inputs.maps.items()}
-    if unknown := sorted(set(inputs.units) - set(files)):
-        raise InputError(f"A unit is given for {unknown[0]}, but no map has that name.")
-    maps = {name: replace(file.image, name=name) for name, file in files.items()}
-    drawn = measure_drawings(inputs.drawings, maps) if inputs.drawings else None
+    contrasts = _contrasts(inputs, tell)
+    drawn = measure_drawings(inputs.drawings, contrasts.maps) if inputs.drawings else None
     labels, tissues, findings = main.tissues(given) if main else _traced(drawn)
     settings = settings.with_values(tissues)
     settings.check()
@@ -243,18 +273,53 @@ def _read(inputs: AnalyzeInputs, values: Mapping[str, Any]) -> _Case:
     used: dict[str, ImageFile] = {"labels": main.file} if main else {}
     used |= {f"region {n}": _label_file(s.path, label_files).file
              for n, s in inputs.regions.items()}  # fmt: skip
-    used |= {f"map {name}": file for name, file in files.items()}
     found = {f.message: f for file in used.values() for f in file.findings}
     sources = [provenance.describe_input(role, file) for role, file in used.items()]
     return _Case(
         labels=labels,
         settings=settings,
-        maps=maps,
+        contrasts=contrasts,
         regions=regions,
         geometry=main.file.geometry if main else None,
-        sources=[*sources, *(drawn.sources if drawn else ())],
-        findings=(*found.values(), *findings, *(drawn.findings if drawn else ())),
+        sources=[*sources, *contrasts.sources, *(drawn.sources if drawn else ())],
+        findings=(
+            *dict.fromkeys((*found.values(), *contrasts.findings)),
+            *findings,
+            *(drawn.findings if drawn else ()),
+        ),
         drawn=drawn,
+    )
+
+
+def _contrasts(inputs: AnalyzeInputs, tell: Progress) -> _Contrasts:
+    """Reads the maps and makes those that come from echoes, which follow in order."""
+    files = {name: read_image(path) for name, path in inputs.maps.items()}
+    names = inputs.echoes.names if inputs.echoes else ()
+    if twice := [name for name in names if name in files]:
+        raise InputError(
+            f"The map {twice[0]} is made from the echoes and also given with --map. Give the "
+            "file another name, or leave one of the two out."
+        )
+    if unknown := sorted(set(inputs.units) - {*files, *names}):
+        raise InputError(f"A unit is given for {unknown[0]}, but no map has that name.")
+    read = _Contrasts(
+        {name: replace(file.image, name=name) for name, file in files.items()},
+        inputs.units,
+        [provenance.describe_input(f"map {name}", file) for name, file in files.items()],
+        tuple(dict.fromkeys(f for file in files.values() for f in file.findings)),
+    )
+    if inputs.echoes is None:
+        return read
+    maps = compute_maps(inputs.echoes.paths, inputs.echoes.options, tell)
+    made = maps.to_measure(names)
+    return _Contrasts(
+        {**read.maps, **made},
+        {**{name: unit for name, unit in UNITS.items() if name in names}, **inputs.units},
+        [*read.sources, *maps.sources],
+        (*read.findings, *maps.findings),
+        made,
+        maps.geometry,
+        {"echoes": inputs.echoes.record(maps)},
     )
 
 
@@ -309,6 +374,8 @@ def _write(
     """
     tell("writing", _MEASURED)
     jobs = _write_files(folder, result, case.geometry, pool, clock)
+    contrasts = case.contrasts
+    jobs.append(pool.submit(write_images, folder, contrasts.made, contrasts.geometry))
     if case.drawn:
         jobs.append(pool.submit(case.drawn.write, folder))
     if heading:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import maps_command
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
     from .analyze import AnalyzeInputs
     from .cortex.result import Measurement
     from .drawings import Drawn
+    from .maps import EchoSource
 
 HELP = "measure thickness and laminar profile of one case"
 
@@ -37,6 +40,9 @@ EXAMPLES = """examples:
   No labels, but a curve drawn along the cortex in Slicer, and a caliper:
     als-motor-cortex analyze --map T2star=t2star.nii.gz --trace trace.mrk.json \\
         --caliper hand.mrk.json --out results/
+  The scanner's echoes in place of a map, as for the command maps:
+    als-motor-cortex analyze --echoes sub-01/anat/ \\
+        --labels seg.nii.gz --gm 3 --wm 2 --csf 1 --out results/
   LayNii's rim file:
     als-motor-cortex analyze --labels rim.nii.gz --label-style rim \\
         --gm 3 --wm 2 --csf 1 --out results/
@@ -81,24 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="map that traces and calipers are measured on (default: the first)",
     )
-    for option, meaning in (
-        ("--gm", "gray matter to measure"),
-        ("--wm", "white matter; for rim labels the line on its side"),
-        ("--csf", "CSF; for rim labels the line on its side"),
-        ("--other-bank", "gray matter that is not measured but bounds it across a closed sulcus"),
-    ):
-        add(
-            option,
-            metavar="LABELS",
-            help=f"labels of {meaning}; several are separated by commas; "
-            "numbers, or segment names of a .seg.nrrd",
-        )
-    add(
-        "--label-style",
-        metavar="STYLE",
-        help="tissue: borders run between voxels (default); rim: borders run through one-voxel "
-        "lines, as in LayNii's rim files",
-    )
+    add_tissue_arguments(parser)
     add(
         "--map",
         action="append",
@@ -123,6 +112,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="regions",
         help="part of the ribbon to measure on its own; without labels, all labelled voxels",
     )
+    add_setting_arguments(parser)
+    add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    add("--no-report", action="store_true", help="do not write report.html")
+    add("--no-scene", action="store_true", help="do not write scene.mrb")
+    _add_echo_arguments(parser)
+
+
+def _add_echo_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "echoes, from which maps are made and measured, in place of --map or beside it"
+    )
+    maps_command.add_echo_arguments(group, required=False)
+    group.add_argument(
+        "--echo-maps",
+        metavar="NAMES",
+        help="which of the maps to measure, separated by commas: combined_snr, combined_rss, "
+        "combined_mean, T2star, R2star, S0 (default combined_snr,T2star,R2star)",
+    )
+
+
+def add_tissue_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say which labels are which tissue, for every command that measures."""
+    add = parser.add_argument
+    for option, meaning in (
+        ("--gm", "gray matter to measure"),
+        ("--wm", "white matter; for rim labels the line on its side"),
+        ("--csf", "CSF; for rim labels the line on its side"),
+        ("--other-bank", "gray matter that is not measured but bounds it across a closed sulcus"),
+    ):
+        add(
+            option,
+            metavar="LABELS",
+            help=f"labels of {meaning}; several are separated by commas; "
+            "numbers, or segment names of a .seg.nrrd",
+        )
+    add(
+        "--label-style",
+        metavar="STYLE",
+        help="tissue: borders run between voxels (default); rim: borders run through one-voxel "
+        "lines, as in LayNii's rim files",
+    )
+
+
+def add_setting_arguments(parser: argparse.ArgumentParser) -> None:
+    """The other options that :func:`settings_of` reads, for every command that measures."""
+    add = parser.add_argument
     add(
         "--plane",
         metavar="PLANE",
@@ -146,9 +181,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON file with settings by name; options on the command line win",
     )
-    add("--out", required=True, metavar="FOLDER", help="folder for the results")
-    add("--no-report", action="store_true", help="do not write report.html")
-    add("--no-scene", action="store_true", help="do not write scene.mrb")
 
 
 def run(
@@ -220,7 +252,27 @@ def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
             calipers=_files(arguments.calipers),
             map=arguments.drawn_on,
         ),
+        echoes=_echoes(arguments),
     )
+
+
+def _echoes(arguments: argparse.Namespace) -> EchoSource | None:
+    from .maps import EchoSource
+
+    if not arguments.echoes:
+        given = maps_command.given_options(arguments)
+        if arguments.echo_maps is not None:
+            given.append("--echo-maps")
+        if given:
+            raise InputError(f"{given[0]} is given, but no echoes. Name them with --echoes.")
+        return None
+    source = EchoSource(
+        tuple(Path(path) for path in arguments.echoes), maps_command.options_of(arguments)
+    )
+    if arguments.echo_maps is None:
+        return source
+    names = [name.strip() for name in arguments.echo_maps.split(",")]
+    return replace(source, names=tuple(dict.fromkeys(filter(None, names))))
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Drawn:
         image: the map.
         traces, calipers: results by name.
         sources: a record of each file, for the provenance.
+        extra: findings about the map, where nothing else carries them.
     """
 
     map: str
@@ -65,16 +66,18 @@ class Drawn:
     traces: Mapping[str, Trace]
     calipers: Mapping[str, Caliper]
     sources: tuple[dict[str, Any], ...]
+    extra: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was noticed, with the name of the markup in front."""
         both = {**self.calipers, **self.traces}
-        return tuple(
+        own = (
             Finding(f.code, f"{name}: {f.message}", f.warning, f.ras)
             for name, result in both.items()
             for f in result.findings
         )
+        return (*self.extra, *own)
 
     def labels(self) -> Image:
         """The ribbon of all traces; see :data:`TISSUES`.
@@ -120,7 +123,9 @@ def measure_drawings(drawings: Drawings, maps: Mapping[str, Image]) -> Drawn:
             measured; the message names it.
     """
     if not maps:
-        raise InputError("Calipers and traces are measured on an image. Name it with --map.")
+        raise InputError(
+            "Calipers and traces are measured on an image. Name it with --map or --echoes."
+        )
     name = drawings.map or next(iter(maps))
     if name not in maps:
         raise InputError(

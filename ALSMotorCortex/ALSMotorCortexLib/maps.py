@@ -37,6 +37,12 @@ SIGNAL_ABOVE = 5.0
 UNITS = {"T2star": "ms", "R2star": "1/s"}
 """Units of the maps that have one; the others are in the unit of the images, or counts."""
 
+MEASURED = ("combined_snr", "T2star", "R2star")
+"""Maps that are measured unless others are asked for."""
+
+MEASURABLE = ("combined_snr", "combined_rss", "combined_mean", "T2star", "R2star", "S0")
+"""All maps that are contrasts, and not about the fit."""
+
 _DESCRIPTIONS = {
     "combined_rss": "Root of the sum of squares of the echoes",
     "combined_mean": "Mean of the echoes",
@@ -112,15 +118,47 @@ class MapSet:
     sources: tuple[Mapping[str, Any], ...]
     geometry: NiftiGeometry | None = field(default=None, repr=False)
 
-    def to_measure(self) -> dict[str, Image]:
-        """The contrast maps for :func:`.cortex.measure.measure`; NaN where not trusted."""
+    def to_measure(self, names: Sequence[str] = MEASURABLE) -> dict[str, Image]:
+        """The contrast maps for :func:`.cortex.measure.measure`; NaN where not trusted.
+
+        Args:
+            names: which, and in which order.
+
+        Raises:
+            InputError: a name that is not in :data:`MEASURABLE`.
+        """
+        if unknown := [name for name in names if name not in MEASURABLE]:
+            raise InputError(
+                f"No map {unknown[0]} is made from echoes to be measured. There are: "
+                f"{', '.join(MEASURABLE)}."
+            )
         trust = self.images["trust"].array > 0
-        fitted = {
-            name: Image(np.where(trust, self.images[name].array, np.nan), image.grid, name)
-            for name, image in self.images.items()
-            if name in ("T2star", "R2star", "S0")
-        }
-        return {n: i for n, i in self.images.items() if n.startswith("combined")} | fitted
+        return {name: self._trusted(name, trust) for name in names}
+
+    def _trusted(self, name: str, trust: NDArray[np.bool_]) -> Image:
+        image = self.images[name]
+        if name.startswith("combined"):
+            return image
+        return Image(np.where(trust, image.array, np.float32(np.nan)), image.grid, name)
+
+
+@dataclass(frozen=True)
+class EchoSource:
+    """Echoes that contrast maps are made from, to be measured.
+
+    Attributes:
+        paths: see :func:`make_maps`.
+        options: how the maps are made.
+        names: which of :data:`MEASURABLE` are measured, in this order.
+    """
+
+    paths: tuple[Path, ...]
+    options: MapOptions = MapOptions()
+    names: tuple[str, ...] = MEASURED
+
+    def record(self, maps: MapSet) -> dict[str, Any]:
+        """How the maps were made, for the provenance."""
+        return plain({"settings": asdict(self.options), "maps": dict(maps.details)})
 
 
 def make_maps(
@@ -149,7 +187,7 @@ def make_maps(
     with OutputFolder(out) as folder:
         maps = compute_maps(paths, options, lambda step, done: tell(step, 0.8 * done))
         tell("writing", 0.8)
-        _write_images(folder, maps)
+        write_images(folder, maps.images, maps.geometry)
         record: dict[str, Any] = {
             "started": started,
             "software": "ALSMotorCortex",
@@ -165,7 +203,7 @@ def make_maps(
         record["seconds"] = {"total": round(time.perf_counter() - clock, 3)}
         record["peak_memory_mib"] = provenance.peak_memory_mib()
         record["finished"] = provenance.now()
-        provenance.write(_plain(record), folder.path(provenance.FILE))
+        provenance.write(plain(record), folder.path(provenance.FILE))
         folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
     tell("done", 1.0)
     return maps
@@ -393,19 +431,27 @@ def _details(
     return details
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Paths as text, for JSON."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _write_images(folder: OutputFolder, maps: MapSet) -> None:
+def write_images(
+    folder: OutputFolder, images: Mapping[str, Image], geometry: NiftiGeometry | None
+) -> None:
+    """Writes maps as ``NAME.nii.gz``.
+
+    Args:
+        images: maps of a :class:`MapSet` by name.
+        geometry: NIfTI header fields to copy, or None.
+    """
+
     def write(name: str) -> None:
-        path = folder.path(f"{name}.nii.gz")
-        write_nifti(maps.images[name], path, _DESCRIPTIONS[name], maps.geometry)
+        write_nifti(images[name], folder.path(f"{name}.nii.gz"), _DESCRIPTIONS[name], geometry)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(write, maps.images))
+        list(pool.map(write, images))

@@ -28,11 +28,11 @@ EXAMPLES = """examples:
 """
 
 
-def add_echo_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
+def add_echo_arguments(parser: argparse._ActionsContainer, required: bool) -> None:
     """The options that say where the echoes are and how they are fitted.
 
     Args:
-        parser: of ``maps``, or of a command that takes echoes in place of maps.
+        parser: of ``maps``, or a group in that of a command that takes echoes in place of maps.
         required: whether ``--echoes`` must be given.
     """
     add = parser.add_argument
@@ -67,14 +67,20 @@ def add_echo_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
         help="which DICOM series, by number or description, where there are several",
     )
     add(
-        "--register",
-        action="store_true",
-        help="move echoes that were scanned one by one rigidly onto the first",
-    )
-    add(
         "--mask",
         metavar="FILE",
         help="voxels to fit, those above zero; without it, all with signal",
+    )
+    add_fit_arguments(parser)
+
+
+def add_fit_arguments(parser: argparse._ActionsContainer) -> None:
+    """The options that say how echoes are fitted, wherever they lie."""
+    add = parser.add_argument
+    add(
+        "--register",
+        action="store_true",
+        help="move echoes that were scanned one by one rigidly onto the first",
     )
     add(
         "--noise",
@@ -136,6 +142,15 @@ def options_of(arguments: argparse.Namespace) -> MapOptions:
         dephasing=arguments.dephasing,
         slice_thickness=arguments.slice_thickness,
     )
+
+
+def given_options(arguments: argparse.Namespace) -> list[str]:
+    """Those of the options of :func:`add_echo_arguments` that were given, but ``--echoes``."""
+    parser = argparse.ArgumentParser()
+    add_echo_arguments(parser, required=False)
+    untouched = vars(parser.parse_args([]))
+    changed = [name for name, value in untouched.items() if getattr(arguments, name) != value]
+    return ["--" + name.replace("_", "-") for name in changed if name != "echoes"]
 
 
 def run(
