@@ -73,13 +73,15 @@ def relied_on(folder: Path) -> Iterator[str]:
 def panel_facts(folder: Path) -> Iterator[str]:
     """The panel against the classes of this very Slicer, not of the recorded one."""
     strict.FACTS["widgets"] = {"modules": record.everything(), **record.widgets()}
-    ui = panel.read_panel((MODULE / f"Resources/UI/{NAME}.ui").read_text(encoding="utf-8"))
-    source = panel.Source.of(MODULE / f"{NAME}.py")
+    parts = panel.panels(MODULE)
+    for file, ui in parts.items():
+        faults = [*panel.find_wrong_classes(ui), *panel.find_wrong_connections(ui)]
+        yield from (f"{file.name}: {text}" for text in faults)
     parameters = getattr(sys.modules[NAME], f"{NAME}ParameterNode")
-    yield from panel.find_wrong_classes(ui)
-    yield from panel.find_wrong_connections(ui)
-    yield from panel.find_wrong_parameters(ui, parameters)
-    yield from panel.find_wrong_uses(source, ui)
+    yield from panel.find_wrong_parameters(panel.whole(parts.values()), parameters)
+    for file, ui in panel.sources(MODULE).items():
+        faults = list(panel.find_wrong_uses(panel.Source.of(file), ui))
+        yield from (f"{file.name}: {text}" for text in faults)
     for file in sorted(MODULE.rglob("*.py")):
         yield from (f"{file.name}: {text}" for text in names_in(panel.Source.of(file)))
 

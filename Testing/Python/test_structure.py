@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "study": {"cortex"},
     "report": {"cortex"},
     "hooks": {"cortex", "scene"},
+    "panel": {"cortex", "scene", "study", "report", "hooks", "sample_data"},
 }
 # Other packages that a part may never import, not even inside a function.
 QT = {"qt", "ctk", "PythonQt", "PyQt5", "PySide6", "qSlicerApplicationPythonQt"}
@@ -31,15 +32,17 @@ NEVER = {
     "study": QT | {"slicer"},
     "report": QT | {"slicer"},
     "hooks": set(),
+    "panel": set(),
     "": QT,
 }
 # What Slicer bundles, and so may be imported when a module is loaded.
 BUNDLED = {"numpy", "scipy", "SimpleITK", "vtk", "vtkmodules", "pydicom"}
 
-# What only the application has; the hooks into it are loaded by it alone.
+# What only the application has; the panel and the hooks are loaded by it alone.
 APPLICATION = {
     "AbstractScriptedSegmentEditorEffect",
     "AbstractScriptedSubjectHierarchyPlugin",
+    "SampleData",
     "SegmentEditorEffects",
     "SegmentStatistics",
     "SegmentStatisticsPlugins",
@@ -48,6 +51,9 @@ APPLICATION = {
     "qSlicerSegmentationsEditorEffectsPythonQt",
     "qt",
 }
+
+# Files at the package's root that work in a scene, and so are not for the command line.
+OF_THE_MODULE = {"module_logic.py"}
 
 # Test files for something other than one file of the library.
 OWN_SUBJECT = {
@@ -136,9 +142,9 @@ def test_imports_point_downwards(source: Path) -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_only_what_slicer_bundles_is_imported_at_load(source: Path) -> None:
     allowed = sys.stdlib_module_names | BUNDLED | {PACKAGE.name}
-    if part_of(source) in {"scene", "hooks"}:
+    if part_of(source) in {"scene", "hooks", "panel"} or source.name in OF_THE_MODULE:
         allowed |= {"slicer"}
-    if part_of(source) == "hooks":
+    if part_of(source) in {"hooks", "panel"}:
         allowed |= APPLICATION
     wrong = [
         f"line {line}: import {name} inside the function that needs it"

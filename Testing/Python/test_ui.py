@@ -1,4 +1,4 @@
-"""The panel against Slicer's own classes: the .ui file, and what the source does with it.
+"""The panel against Slicer's own classes: the .ui files, and what the source does with them.
 
 The checks themselves (Testing/host/panel.py) are tested first, on small panels with one fault each.
 """
@@ -18,7 +18,8 @@ from host.application import load, running  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 MODULE_FILE = MODULE / "ALSMotorCortex.py"
-UI_FILE = MODULE / "Resources" / "UI" / "ALSMotorCortex.ui"
+PANELS = panel.panels(MODULE)
+CODE = panel.sources(MODULE)
 # What imports qt, ctk or slicer's window classes.
 SOURCES = [MODULE_FILE, *sorted((MODULE / "ALSMotorCortexLib").rglob("*.py"))]
 # The key that Sample Data files the case under; it is also the module's title, which is translated.
@@ -254,47 +255,66 @@ def test_untranslated_texts_are_found(text: str, shown: bool) -> None:
 # --- the module's own panel ----------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def own_panel() -> panel.Panel:
-    return panel.read_panel(UI_FILE.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def own_source() -> panel.Source:
-    return panel.Source.of(MODULE_FILE)
+def name_of(file: Path) -> str:
+    return file.relative_to(MODULE).as_posix()
 
 
 @pytest.mark.parametrize(
     "check",
     [panel.find_wrong_classes, panel.find_wrong_connections, panel.find_missing_tool_tips],
 )
-def test_the_panel_is_sound(check, own_panel: panel.Panel) -> None:
-    assert len(own_panel.widgets) > 20
-    assert list(check(own_panel)) == []
+@pytest.mark.parametrize("file", PANELS, ids=name_of)
+def test_the_panel_is_sound(check, file: Path) -> None:
+    assert list(check(PANELS[file])) == []
 
 
-def test_the_panels_parameters_are_fields_of_the_parameter_node(own_panel: panel.Panel) -> None:
+def test_each_widget_of_the_panel_has_a_name_of_its_own() -> None:
+    together = panel.whole(PANELS.values())
+    assert len(together.widgets) > 80 and together.repeated == []
+
+
+@pytest.mark.parametrize("file", [f for f in PANELS if f.parent.name == "Sections"], ids=name_of)
+def test_a_section_has_what_its_class_relies_on(file: Path) -> None:
+    name, widgets = file.stem.lower(), PANELS[file].widgets
+    assert widgets[PANELS[file].root].kind == "qMRMLWidget"
+    assert widgets[f"{name}CollapsibleButton"].kind == "ctkCollapsibleButton"
+    assert widgets[f"{name}MessageLabel"].kind == "QLabel"
+
+
+def test_the_panels_parameters_are_fields_of_the_parameter_node() -> None:
+    together = panel.whole(PANELS.values())
     with running():
         parameters = load(MODULE_FILE).ALSMotorCortexParameterNode
-        assert list(panel.find_wrong_parameters(own_panel, parameters)) == []
-    named = [w for w in own_panel.widgets.values() if panel.PARAMETER in w.dynamic]
-    assert len(named) > 5
+        assert list(panel.find_wrong_parameters(together, parameters)) == []
+    named = [w for w in together.widgets.values() if panel.PARAMETER in w.dynamic]
+    assert len(named) > 15
 
 
-def test_the_source_uses_widgets_that_exist_as_they_are(
-    own_panel: panel.Panel, own_source: panel.Source
-) -> None:
-    assert list(panel.find_wrong_uses(own_source, own_panel)) == []
-    assert panel.unread_widgets(own_source) == [], "give the names where the check can read them"
+def test_all_sections_are_in_the_window() -> None:
+    with running():
+        load(MODULE_FILE)
+        from ALSMotorCortexLib.panel.panel import SECTIONS
+
+        names = [kind.name for kind in SECTIONS]
+    in_files = [file.stem.lower() for file in PANELS if file.parent.name == "Sections"]
+    assert sorted(names) == sorted(in_files)
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda p: p.relative_to(MODULE).as_posix())
+@pytest.mark.parametrize("file", CODE, ids=name_of)
+def test_the_source_uses_widgets_that_exist_as_they_are(file: Path) -> None:
+    source = panel.Source.of(file)
+    assert list(panel.find_wrong_uses(source, CODE[file])) == []
+    assert panel.unread_widgets(source) == [], "give the names where the check can read them"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_names_of_qt_and_slicer_exist(file: Path) -> None:
     source = panel.Source.of(file)
     assert list(panel.find_unknown_names(source, slicer)) == []
     assert list(panel.find_wrong_uses_of_made_objects(source)) == []
 
 
-def test_texts_of_the_module_file_are_translated(own_source: panel.Source) -> None:
-    faults = panel.find_untranslated_texts(own_source)
+@pytest.mark.parametrize("file", [MODULE_FILE, *CODE], ids=name_of)
+def test_texts_of_the_panel_are_translated(file: Path) -> None:
+    faults = panel.find_untranslated_texts(panel.Source.of(file))
     assert [f for f in faults if not any(repr(name) in f for name in NAMES)] == []

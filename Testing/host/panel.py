@@ -12,7 +12,7 @@ import pathlib
 import re
 import typing
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,34 @@ def read_panel(text: str) -> Panel:
     ]
     root = tree.find("widget")
     return Panel(widgets, connections, repeated, "" if root is None else root.get("name", ""))
+
+
+def panels(module: Path) -> dict[Path, Panel]:
+    """The .ui files of the module's panel: each section's, and the frame around them."""
+    folder = module / "Resources" / "UI"
+    files = [folder / f"{module.name}.ui", *sorted((folder / "Sections").glob("*.ui"))]
+    return {file: read_panel(file.read_text(encoding="utf-8")) for file in files}
+
+
+def whole(parts: Iterable[Panel]) -> Panel:
+    """All widgets of several .ui files, as the frame of the panel sees them."""
+    widgets: dict[str, Widget] = {}
+    repeated = []
+    for part in parts:
+        repeated += [name for name in part.widgets if name in widgets]
+        widgets |= part.widgets
+    return Panel(widgets, [], repeated, "")
+
+
+def sources(module: Path) -> dict[Path, Panel]:
+    """The files of the panel's code, each with the widgets that its ``self.ui`` has."""
+    parts = panels(module)
+    sections = {file.stem.lower(): part for file, part in parts.items() if file.parent.name != "UI"}
+    code = module / f"{module.name}Lib" / "panel"
+    found = {file: sections.pop(file.stem, whole(parts.values())) for file in code.glob("*.py")}
+    if sections:
+        raise FileNotFoundError(f"No file in {code} has the code of {sorted(sections)}")
+    return found
 
 
 def find_wrong_classes(panel: Panel) -> Iterator[str]:

@@ -1,0 +1,186 @@
+"""What the module's buttons do, without the window: parameter node in, scene changed.
+
+A parameter node is any object with the fields of ``ALSMotorCortexParameterNode``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import slicer
+
+from .cortex.result import Measurement
+from .scene import chosen, layout, results, runner, tables, views
+from .scene.caliper import CaliperLogic
+from .scene.inputs import Collected, Inputs, collect, in_scene
+from .scene.trace import TraceLogic
+from .scene.translation import tr as _
+from .window_report import save_report
+
+
+class Started(runner.Run):
+    """A run that remembers what it measures."""
+
+    def __init__(self, inputs: Inputs, collected: Collected) -> None:
+        super().__init__(collected)
+        self.inputs = inputs
+        self.collected = collected
+
+
+class ModuleLogic:
+    """Measures, and follows calipers and traces.
+
+    Attributes:
+        scene: the vtkMRMLScene that it works in.
+        calipers, traces: follow the scene's lines and curves.
+        measured: of each run a node of its result, what was measured and what was found.
+    """
+
+    def __init__(self, scene: Any) -> None:
+        self.scene = scene
+        self.calipers = CaliperLogic(scene)
+        self.traces = TraceLogic(scene)
+        self.measured: list[tuple[Any, Collected, Measurement]] = []
+
+    def close(self) -> None:
+        """Stops following calipers and traces."""
+        self.calipers.close()
+        self.traces.close()
+
+    # Measuring ----------------------------------------------------------------------------
+
+    def start_run(self, p: Any) -> Started:
+        """Starts to measure in the background.
+
+        Raises:
+            InputError: the input cannot be measured.
+        """
+        inputs = chosen.inputs_of(p)
+        started = Started(inputs, collect(inputs))
+        started.start()
+        return started
+
+    def publish(self, p: Any, run: Started) -> dict[str, Any]:
+        """Puts the result of a run that is done into the scene.
+
+        Raises:
+            InputError: the input could not be measured.
+            Cancelled: the run was cancelled.
+        """
+        found = run.result()
+        update = p.rerun.value == "update"
+        nodes = runner.publish(self.scene, run.inputs, run.collected, found, update)
+        kept = [m for m in self.measured if m[0] is not nodes["settings"]]
+        self.measured = [*kept, (nodes["settings"], run.collected, found)]
+        return nodes
+
+    def measure(self, p: Any) -> dict[str, Any]:
+        """Measures at once: for tests and scripts.
+
+        Raises:
+            InputError: the input cannot be measured.
+        """
+        run = self.start_run(p)
+        while not run.done:
+            run.poll()
+        return self.publish(p, run)
+
+    # Results ------------------------------------------------------------------------------
+
+    def results(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and nodes of each result in the scene, oldest first."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+        found = results.find_results(self.scene)
+        return [(hierarchy.GetItemName(folder), nodes) for folder, nodes in found.items()]
+
+    def own_volumes(self) -> list[Any]:
+        """Volumes that the module made: thickness, depth, straightened cortex."""
+        nodes = [nodes.get(key) for _name, nodes in self.results() for key in layout.OVERLAYS]
+        nodes += [self.traces.nodes(curve).get("straightened") for curve in self.traces.attached()]
+        return [node for node in nodes if node is not None]
+
+    def findings(self, nodes: Mapping[str, Any]) -> str:
+        """What was noticed in the input of a result."""
+        text = nodes["settings"].GetText() if "settings" in nodes else ""
+        return text.partition("Findings\n")[2].partition("\n\n")[0]
+
+    def summary(self, nodes: Mapping[str, Any]) -> str:
+        """The main number of a result, in a sentence."""
+        table = nodes["measures"].GetTable()
+        mean, sd = (table.GetColumnByName(n) for n in ("thickness_mean", "thickness_sd"))
+        if mean is None or sd is None:
+            return _("No thickness could be measured. The findings below say why.")
+        return _("Mean cortical thickness {mean:.2f} mm (SD {sd:.2f} mm).").format(
+            mean=mean.GetValue(0), sd=sd.GetValue(0)
+        )
+
+    def show_place(self, nodes: Mapping[str, Any], row: int) -> None:
+        """Shows where the region of a row of the measures' table lies."""
+        place = tables.place_of(nodes["measures"], row)
+        if place is not None:
+            views.jump(self.scene, place)
+
+    def report_reason(self, nodes: Mapping[str, Any]) -> str:
+        """Why there is no report of a result; empty when there is one."""
+        if not nodes:
+            return _("Measure first.")
+        if not self._measured(nodes):
+            return _("This result was loaded with the scene. Measure again for a report.")
+        return ""
+
+    def save_report(
+        self, nodes: Mapping[str, Any], path: str, pictures: Mapping[str, bytes]
+    ) -> None:
+        """Writes the report page of a result with pictures of the views.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        collected, found = self._measured(nodes)
+        save_report(path, collected, found, pictures)
+
+    def _measured(self, nodes: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What was measured and found of a result; empty where it came with a scene file."""
+        runs = (run[1:] for run in self.measured if run[0] is nodes["settings"])
+        return next(runs, ())
+
+    # Calipers and traces --------------------------------------------------------------------
+
+    def traces_of(self, image: Any) -> list[Any]:
+        """The traces on an image that have a result."""
+        curves = [c for c in self.traces.attached() if self.traces.volume(c) is image]
+        return [curve for curve in curves if self.traces.result(curve) is not None]
+
+    def show_drawn(self, markup: Any) -> None:
+        """Shows the profile of a caliper or trace, in the layout to draw in."""
+        if not in_scene(markup) or not layout.is_drawing(self.scene):
+            return
+        followed = self.calipers if markup in self.calipers.attached() else self.traces
+        nodes = followed.nodes(markup)
+        if "straightened" in nodes:
+            layout.show_straight(self.scene, nodes["straightened"])
+        if "chart" in nodes:
+            layout.show_chart(self.scene, nodes["chart"])
+
+    def ribbon_reason(self, p: Any) -> str:
+        """Why no ribbon can be made from traces; empty when one can."""
+        if p.image is None:
+            return _("Choose an image first.")
+        return "" if self.traces_of(p.image) else _("Draw a trace first.")
+
+    def make_ribbon(self, p: Any) -> Any:
+        """Turns all traces of the image into segments and chooses them to be measured."""
+        earlier = self._traced_segmentation()
+        gray, white, csf = self.traces.make_ribbon(self.traces_of(p.image), earlier)
+        p.segmentation = earlier or self._traced_segmentation()
+        p.roles = {gray: "gray", white: "white", csf: "csf"}
+        return p.segmentation
+
+    def _traced_segmentation(self) -> Any:
+        """The segmentation that holds a traced ribbon, or None."""
+        for n in range(self.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
+            node = self.scene.GetNthNodeByClass(n, "vtkMRMLSegmentationNode")
+            if node.GetSegmentation().GetSegment("ALSMotorCortex.gm") is not None:
+                return node
+        return None

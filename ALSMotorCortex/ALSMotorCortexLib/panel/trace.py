@@ -1,0 +1,55 @@
+"""The section *Trace*: a curve along the cortex, and the ribbon it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import slicer
+
+from ..scene import layout
+from .drawn import measurements_text, show_image_to_draw_on
+from .section import Section
+
+
+class TraceSection(Section):
+    """Draws traces, shows their numbers and turns them into a ribbon."""
+
+    name = "trace"
+
+    def setup(self) -> None:
+        self.ui.newTraceButton.connect("clicked()", self.on_new)
+        self.ui.makeRibbonButton.connect("clicked()", self.on_make_ribbon)
+        self.ui.attachBordersButton.connect("clicked()", self.on_attach_borders)
+
+    def refresh(self) -> None:
+        p, ui = self.parameters, self.ui
+        ui.newTraceButton.enabled = p.image is not None
+        ui.traceNumbersLabel.text = measurements_text(p.trace)
+        self.say(self.logic.traces.message(p.trace) if p.trace else "")
+        reason = self.logic.ribbon_reason(p)
+        ui.makeRibbonButton.enabled = not reason
+        ui.ribbonReasonLabel.text = reason
+        ui.attachBordersButton.enabled = bool(p.pialCurve and p.whiteCurve and p.image)
+
+    def shortcuts(self) -> Mapping[str, Any]:
+        return {"trace": self.ui.newTraceButton}
+
+    def on_new(self) -> None:
+        with self.message():
+            curve = self.logic.traces.add(self.parameters.image)
+            self.parameters.trace = curve
+            show_image_to_draw_on(self.scene, self.parameters.image)
+            self.open()
+            layout.start_placing(self.scene, curve, persistent=True)
+
+    def on_attach_borders(self) -> None:
+        with self.message():
+            p = self.parameters
+            p.trace = self.logic.traces.attach_borders(p.pialCurve, p.whiteCurve, p.image)
+
+    def on_make_ribbon(self) -> None:
+        """Turns the traces into segments and chooses them to be measured."""
+        with self.message(), slicer.util.WaitCursor():
+            self.logic.make_ribbon(self.parameters)
+            self.panel.open("measure")
