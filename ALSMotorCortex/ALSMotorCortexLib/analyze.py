@@ -29,6 +29,7 @@ from .study import provenance
 from .study.images import ImageFile, quiet_stderr, read_image
 from .study.nifti import NiftiGeometry, write_nifti
 from .study.outputs import OutputFolder
+from .study.privacy import Redaction
 from .study.segmentations import LabelFile, read_labels
 from .study.tables import write_measures, write_profiles
 
@@ -90,6 +91,7 @@ def analyze(
     title: str = "Motor cortex thickness and laminar profile",
     report: bool = True,
     scene: bool = True,
+    called: Mapping[Path, str] | None = None,
 ) -> Measurement:
     """Measures one case and writes all results into a folder, or none.
 
@@ -102,6 +104,8 @@ def analyze(
         command: the command line, for the provenance.
         title: of the report.
         report, scene: whether to write ``report.html`` and ``scene.mrb``.
+        called: what the results call the input files, whose paths may hold a patient's name;
+            without it they stand as they are given.
 
     Returns:
         the measurement, with what was found on reading and the time of every step.
@@ -131,13 +135,16 @@ def analyze(
                 pool.submit(_import_ahead, "slicer")
 
         result = measure(case.labels, case.settings, case.maps, case.regions, case.units, measuring)
-        result = replace(result, findings=(*case.findings, *findings, *result.findings))
+        every = (*case.findings, *findings, *result.findings)
+        result = replace(result, findings=_redacted(every, called))
         clock.seconds.update(result.seconds)
         record = {
             "started": started,
             **provenance.build(command, case.settings, case.sources, result.findings),
             **case.contrasts.record,
         }
+        if called is not None:
+            record = Redaction(called).plain(record)
         heading = title if report else ""
         _write(folder, pool, result, case, record, heading, scene, clock, tell)
         tell("finishing", 0.97)
@@ -152,12 +159,13 @@ def analyze_calipers(
     progress: Progress | None = None,
     *,
     command: Iterable[str] = (),
+    called: Mapping[Path, str] | None = None,
 ) -> Drawn:
     """Measures calipers alone and writes ``markups.tsv`` into a folder.
 
     Args:
         inputs: with calipers and a map, without labels or traces.
-        out, progress, command: see :func:`analyze`.
+        out, progress, command, called: see :func:`analyze`.
 
     Raises:
         InputError: see :func:`analyze`.
@@ -171,15 +179,23 @@ def analyze_calipers(
         tell("calipers", 0.5)
         with clock.step("calipers"):
             drawn = measure_drawings(inputs.drawings, contrasts.maps)
-        drawn = replace(drawn, extra=contrasts.findings)
+        drawn = replace(drawn, extra=_redacted(contrasts.findings, called))
         drawn.write(folder)
         write_images(folder, contrasts.made, contrasts.geometry)
         settings = Settings(gm=(), wm=(), csf=())
         every = [*contrasts.sources, *drawn.sources]
         record = provenance.build(command, settings, every, drawn.findings) | contrasts.record
+        if called is not None:
+            record = Redaction(called).plain(record)
         _finish(folder, {"started": started, **record}, clock)
     tell("done", 1.0)
     return drawn
+
+
+def _redacted(
+    findings: tuple[Finding, ...], called: Mapping[Path, str] | None
+) -> tuple[Finding, ...]:
+    return findings if called is None else Redaction(called).findings(findings)
 
 
 class _Clock:

@@ -116,6 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     add("--no-report", action="store_true", help="do not write report.html")
     add("--no-scene", action="store_true", help="do not write scene.mrb")
+    maps_command.add_identity_argument(parser)
     _add_echo_arguments(parser)
 
 
@@ -177,6 +178,14 @@ def add_setting_arguments(parser: argparse.ArgumentParser) -> None:
         "none (default) leaves them",
     )
     add(
+        "--iron",
+        action="append",
+        default=[],
+        metavar="NAME=HOW",
+        help="whether iron is bright or dark in a map, which has to be said of susceptibility "
+        "maps; without it, bright in R2* and dark in all others",
+    )
+    add(
         "--settings",
         metavar="FILE",
         help="JSON file with settings by name; options on the command line win",
@@ -200,17 +209,48 @@ def run(
     """
     from .analyze import analyze, analyze_calipers
 
+    inputs = inputs_of(arguments)
+    called = None if arguments.keep_patient_identity else _names(inputs, arguments)
     if _calipers_only(arguments):
-        return analyze_calipers(inputs_of(arguments), arguments.out, progress, command=command)
+        return analyze_calipers(inputs, arguments.out, progress, command=command, called=called)
+    settings = settings_of(arguments)
+    made = inputs.echoes.names if inputs.echoes else ()
+    if arguments.iron and (unknown := set(settings["iron"]) - {*inputs.maps, *made}):
+        raise InputError(f"--iron names {min(unknown)}, but no map has that name.")
     return analyze(
-        inputs_of(arguments),
+        inputs,
         arguments.out,
-        settings_of(arguments),
+        settings,
         progress,
         command=command,
         report=not arguments.no_report,
         scene=not arguments.no_scene,
+        called=called,
     )
+
+
+def _names(inputs: AnalyzeInputs, arguments: argparse.Namespace) -> dict[Path, str]:
+    """What the results call each file: what it is used as, and never its path."""
+    from .study.privacy import called
+
+    roles: dict[Path, str] = {inputs.labels: "labels"} if inputs.labels else {}
+    for name, region in inputs.regions.items():
+        roles.setdefault(region.path, f"region-{name}")
+    for name, path in inputs.maps.items():
+        roles.setdefault(path, f"map-{name}")
+    for n, path in enumerate(inputs.drawings.traces, 1):
+        roles.setdefault(path, f"trace-{n}")
+    for n, path in enumerate(inputs.drawings.calipers, 1):
+        roles.setdefault(path, f"caliper-{n}")
+    for n, (pial, white) in enumerate(inputs.drawings.borders, 1):
+        roles |= {pial: f"pial-border-{n}", white: f"white-border-{n}"}
+    names = {path: called(role, path) for path, role in roles.items()}
+    if inputs.echoes:
+        echoes = inputs.echoes
+        names = {**maps_command.names_of(echoes.paths, echoes.options), **names}
+    if arguments.settings:
+        names.setdefault(Path(arguments.settings), "settings.json")
+    return {**names, Path(arguments.out): "results"}
 
 
 def closing(arguments: argparse.Namespace, result: Measurement | Drawn) -> str:
@@ -285,7 +325,9 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in _SETTING_OPTIONS:
         if (value := getattr(arguments, name)) is not None:
             settings[name] = value
-    return settings
+    form = "NAME=bright or NAME=dark"
+    iron = _unique([_named_value(text, "--iron", form) for text in arguments.iron], "--iron")
+    return settings | ({"iron": iron} if iron else {})
 
 
 def _files(texts: Sequence[str]) -> tuple[Path, ...]:
@@ -303,9 +345,13 @@ def _pair(text: str) -> tuple[Path, Path]:
 
 
 def _unit(text: str) -> tuple[str, str]:
+    return _named_value(text, "--unit", "NAME=UNIT")
+
+
+def _named_value(text: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (equals and name.strip() and value.strip()):
-        raise InputError(f"--unit {text!r} should read --unit NAME=UNIT.")
+        raise InputError(f"{option} {text!r} should read {option} {form}.")
     return name.strip(), value.strip()
 
 
@@ -314,7 +360,7 @@ def _unique(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{option} {name} is given {names.count(name)} times. Use each name "
-                             "once, as NAME=FILE.")  # fmt: skip
+                             "once.")  # fmt: skip
     return dict(pairs)
 
 

@@ -26,6 +26,7 @@ from .study.echoes import Echoes, read_echoes
 from .study.images import read_image
 from .study.nifti import NiftiGeometry, write_nifti
 from .study.outputs import OutputFolder
+from .study.privacy import Redaction
 
 Progress = Callable[[str, float], None]
 
@@ -168,6 +169,7 @@ def make_maps(
     progress: Progress | None = None,
     *,
     command: Iterable[str] = (),
+    called: Mapping[Path, str] | None = None,
 ) -> MapSet:
     """Makes maps from echoes and writes them, with ``provenance.json``, into a folder.
 
@@ -177,6 +179,8 @@ def make_maps(
         options: how.
         progress: gets a step's name and the fraction done; may raise to stop.
         command: the command line, for the provenance.
+        called: what the provenance calls the input files, whose paths may hold a patient's name;
+            without it they stand as they are given.
 
     Raises:
         InputError: the input cannot be used or the maps cannot be written. The folder is
@@ -203,6 +207,8 @@ def make_maps(
         record["seconds"] = {"total": round(time.perf_counter() - clock, 3)}
         record["peak_memory_mib"] = provenance.peak_memory_mib()
         record["finished"] = provenance.now()
+        if called is not None:
+            record = Redaction(called).plain(record)
         provenance.write(plain(record), folder.path(provenance.FILE))
         folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
     tell("done", 1.0)

@@ -119,6 +119,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All options of ``maps`` but ``--quiet`` and ``--debug``, which all commands share."""
     add_echo_arguments(parser, required=True)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder for the maps")
+    add_identity_argument(parser)
+
+
+def add_identity_argument(parser: argparse.ArgumentParser) -> None:
+    """The option that lets outputs say where the inputs lie."""
+    parser.add_argument(
+        "--keep-patient-identity",
+        action="store_true",
+        help="write the paths of the inputs, the command as typed and the DICOM series' "
+        "description into the results; they may hold a patient's name, so without this option "
+        "files are called by what they are used as",
+    )
 
 
 def options_of(arguments: argparse.Namespace) -> MapOptions:
@@ -171,4 +183,20 @@ def run(
     from .maps import make_maps
 
     paths = [Path(path) for path in arguments.echoes]
-    return make_maps(paths, arguments.out, options_of(arguments), progress, command=command)
+    options = options_of(arguments)
+    called = None if arguments.keep_patient_identity else names_of(paths, options)
+    if called is not None:
+        called[Path(arguments.out)] = "results"
+    return make_maps(paths, arguments.out, options, progress, command=command, called=called)
+
+
+def names_of(paths: Sequence[Path], options: MapOptions) -> dict[Path, str]:
+    """What the results call the files of echoes."""
+    from .study.privacy import called
+
+    if len(paths) == 1:
+        names = {paths[0]: called("echoes", paths[0])}
+    else:
+        names = {path: called(f"echo-{n}", path) for n, path in enumerate(paths, 1)}
+    names |= {path: called(f"phase-{n}", path) for n, path in enumerate(options.phase, 1)}
+    return names | ({options.mask: called("mask", options.mask)} if options.mask else {})

@@ -239,13 +239,16 @@ def _from_dicom(files: Sequence[Path], folder: Path, series: str) -> _Found:
         return _Echo(volume.image, folder, header=volume.time_ms)
 
     number, size, checksum = found.files
+    # The description is typed at the scanner and may hold anything, a patient's name too.
+    series_number, _, description = found.series.partition(" (")
     source = {
-        "role": f"echoes, DICOM {found.series}, {number} files",
+        "role": f"echoes, DICOM {series_number}, {number} files",
+        "series_description": description.removesuffix(")"),
         "path": str(folder),
         "bytes": size,
         "sha256": checksum,
     }
-    text = f"Echoes of DICOM {found.series}: {len(found.magnitude)} magnitude"
+    text = f"Echoes of DICOM {series_number}: {len(found.magnitude)} magnitude"
     text += f" and {len(found.phase)} phase images." if found.phase else " images, no phase."
     return _Found(
         [echo(v) for v in found.magnitude],
