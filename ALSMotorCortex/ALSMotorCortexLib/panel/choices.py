@@ -79,3 +79,21 @@ ROLE_LABELS = {
     "regions": _("region"),
 }
 """What each of :data:`..scene.chosen.ROLES` is called."""
+
+PIAL_END_LABELS = {
+    "auto": _("told from the image"),
+    "bright": _("the brighter end"),
+    "dark": _("the darker end"),
+    "first": _("the first point"),
+    "last": _("the second point"),
+}
+"""Which end of a caliper lies in CSF: :data:`..cortex.caliper.ENDS` as shown."""
+
+PIAL_SIDE_LABELS = {
+    "auto": _("told from the image"),
+    "bright": _("the brighter side"),
+    "dark": _("the darker side"),
+    "left": _("left of the trace"),
+    "right": _("right of the trace"),
+}
+"""On which side of a trace CSF lies: :data:`..cortex.trace.SIDES` as shown."""

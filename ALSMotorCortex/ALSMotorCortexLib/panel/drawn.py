@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 import slicer
@@ -21,6 +22,12 @@ def measurements_text(markup: Any) -> str:
             value = measurement.GetValueWithUnitsAsPrintableString()
             lines.append(f"<b>{html.escape(value)}</b> {html.escape(measurement.GetName())}")
     return "<br>".join(lines)
+
+
+def choose(box: Any, labels: Mapping[str, str], key: str) -> None:
+    """Shows a choice in a combo box that lists the labels in their order."""
+    if key in labels:
+        box.currentIndex = list(labels).index(key)
 
 
 def show_image_to_draw_on(scene: Any, image: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import slicer
 
 from ..scene import layout
-from .drawn import measurements_text, show_image_to_draw_on
+from .choices import PIAL_SIDE_LABELS
+from .drawn import choose, measurements_text, show_image_to_draw_on
 from .section import Section
 
 
@@ -18,13 +19,18 @@ class TraceSection(Section):
     name = "trace"
 
     def setup(self) -> None:
-        self.ui.newTraceButton.connect("clicked()", self.on_new)
-        self.ui.makeRibbonButton.connect("clicked()", self.on_make_ribbon)
-        self.ui.attachBordersButton.connect("clicked()", self.on_attach_borders)
+        ui = self.ui
+        ui.traceSideComboBox.addItems(list(PIAL_SIDE_LABELS.values()))
+        ui.newTraceButton.connect("clicked()", self.on_new)
+        ui.traceSideComboBox.connect("activated(int)", self.on_side)
+        ui.releaseBordersButton.connect("clicked()", self.on_release)
+        ui.makeRibbonButton.connect("clicked()", self.on_make_ribbon)
+        ui.attachBordersButton.connect("clicked()", self.on_attach_borders)
 
     def refresh(self) -> None:
         p, ui = self.parameters, self.ui
         ui.newTraceButton.enabled = p.image is not None
+        self._show_options(p.trace)
         ui.traceNumbersLabel.text = measurements_text(p.trace)
         self.say(self.logic.traces.message(p.trace) if p.trace else "")
         reason = self.logic.ribbon_reason(p)
@@ -35,6 +41,17 @@ class TraceSection(Section):
     def shortcuts(self) -> Mapping[str, Any]:
         return {"trace": self.ui.newTraceButton}
 
+    def _show_options(self, curve: Any) -> None:
+        finds_borders = curve is not None and self.logic.traces.finds_borders(curve)
+        self.ui.traceSideComboBox.enabled = finds_borders
+        options = self.logic.traces.options(curve) if finds_borders else None
+        self.ui.releaseBordersButton.enabled = bool(options and options.pins)
+        if options:
+            side = self.logic.traces.as_seen(curve, options.pial_side)
+            choose(self.ui.traceSideComboBox, PIAL_SIDE_LABELS, side)
+
+    # What the user does -------------------------------------------------------------------
+
     def on_new(self) -> None:
         with self.message():
             curve = self.logic.traces.add(self.parameters.image)
@@ -42,6 +59,16 @@ class TraceSection(Section):
             show_image_to_draw_on(self.scene, self.parameters.image)
             self.open()
             layout.start_placing(self.scene, curve, persistent=True)
+
+    def on_side(self, index: int) -> None:
+        with self.message():
+            curve, side = self.parameters.trace, list(PIAL_SIDE_LABELS)[index]
+            side = self.logic.traces.as_seen(curve, side)
+            self.logic.traces.configure(curve, pial_side=side)
+
+    def on_release(self) -> None:
+        with self.message():
+            self.logic.traces.release_pins(self.parameters.trace)
 
     def on_attach_borders(self) -> None:
         with self.message():

@@ -14,6 +14,7 @@ from ..cortex import traced_ribbon
 from ..cortex.drawn import (
     Reading,
     TraceOptions,
+    plane_normal,
     readings,
     to_text,
     trace,
@@ -43,6 +44,9 @@ HANDLE_MM = 3.0
 # A control point that the user has not touched moves by less than this in a round trip
 # through the node's own coordinates.
 SAME_MM = 1e-4
+
+# Where Slicer's sagittal, coronal and axial views look from, along R, A and S.
+_VIEWED_FROM = (-1, 1, -1)
 
 _EMPTY = {
     title: Reading(title, measure, float("nan"), unit)
@@ -100,6 +104,29 @@ class TraceLogic(DrawnLogic):
         keep_record(curve, to_text(replace(self.options(curve), **values)))
         self._handles.pop(curve.GetID(), None)
         self.update(curve)
+
+    def finds_borders(self, curve: Any) -> bool:
+        """Whether a curve is followed and its borders are found, not drawn by hand."""
+        followed = self._followed.get(curve.GetID())
+        return followed is not None and not self._drawn_by_hand(followed)
+
+    def as_seen(self, curve: Any, side: str) -> str:
+        """A ``pial_side`` of the options in the terms of Slicer's slice views, and back.
+
+        The options see a curve from where its plane's normal points to. The views look at
+        axial slices from below, at coronal ones from the front and at sagittal ones from the
+        left; so left and right may change places.
+        """
+        if side not in ("left", "right"):
+            return side
+        try:
+            normal = plane_normal(self._image(curve)[0].grid, points_of(curve), "trace")
+        except InputError:  # no image, or points on several slices: there is no plane
+            return side
+        axis = int(np.argmax(np.abs(normal)))
+        if normal[axis] * _VIEWED_FROM[axis] > 0:
+            return side
+        return "left" if side == "right" else "right"
 
     def release_pins(self, curve: Any) -> None:
         """Lets both borders go: no point that the user has dragged counts any more."""

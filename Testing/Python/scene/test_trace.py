@@ -76,6 +76,34 @@ def test_borders_are_curves_on_the_true_borders(logic, curve):
         assert not nodes[border].GetLocked()
 
 
+# Along right and up in Slicer's views of each plane, in RAS.
+ON_SCREEN = {
+    "axial": ((-1, 0, 0), (0, 1, 0)),
+    "coronal": ((-1, 0, 0), (0, 0, 1)),
+    "sagittal": ((0, -1, 0), (0, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("plane", ON_SCREEN)
+def test_left_and_right_are_those_of_the_slice_view(scene, logic, plane):
+    """The side that the view shows CSF on is the one that the options take."""
+    right, up = (np.array(axis, float) for axis in ON_SCREEN[plane])
+    turn = np.stack([right, up, np.cross(right, up)], axis=1)  # the ring's plane onto the view's
+    image = RING.image(noise=3.0, slices=3)
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    turned = Image(image.array, Grid(image.grid.shape, matrix @ image.grid.ijk_to_ras))
+    curve = logic.add(add_volume(scene, turned, plane))
+    put(curve, along() @ turn.T)
+    # The points run counter-clockwise around the white matter, so CSF lies to their right.
+    side = "right"
+    logic.configure(curve, pial_side=logic.as_seen(curve, side))
+    assert logic.as_seen(curve, logic.options(curve).pial_side) == side
+    assert value(curve) == pytest.approx(RING.thickness, abs=0.05)
+    pial = points_of(logic.nodes(curve)["pial"]) @ turn
+    assert np.abs(RING.depth(pial)).max() < 0.3
+
+
 def test_profile_and_thickness_are_drawn_and_updated_in_place(logic, curve):
     nodes = logic.nodes(curve)
     column = slicer.util.arrayFromTableColumn
