@@ -27,7 +27,13 @@ from typing import Any, NoReturn, TextIO
 if not __package__:  # run as a file: make the package that it lies in importable
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ALSMotorCortexLib import __version__, analyze_command, demo_command, maps_command
+from ALSMotorCortexLib import (
+    __version__,
+    agreement_command,
+    analyze_command,
+    demo_command,
+    maps_command,
+)
 from ALSMotorCortexLib.cortex.errors import InputError
 
 PROGRAM = "als-motor-cortex"
@@ -42,6 +48,7 @@ class Terminated(KeyboardInterrupt):
 
 
 COMMANDS: dict[str, Any] = {
+    "agreement": agreement_command,
     "analyze": analyze_command,
     "demo": demo_command,
     "maps": maps_command,

@@ -178,7 +178,7 @@ def test_maps(case, capfd):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "Name a command: analyze, demo, maps"),
+        ([], f"Name a command: {', '.join(cli.COMMANDS)}. See"),
         (["analyse"], "invalid choice: 'analyse'"),
         (["analyze"], "required: --out"),
         (["analyze", "--labels", "a", "--out", "b", "--lables", "c"], "--lables"),
