@@ -13,10 +13,15 @@ mid_surface_area               mm2     area of the surface at equidistant depth 
 measured_share                 1       voxels with a thickness / all voxels
 mean                           map     mean over the region's measured voxels
 layer_K_mean                   map     mean over layer K; 1 is superficial
-deep_hypointensity             1       1 - deepest layer's mean / most superficial's
+deep_minus_superficial         map     deepest layer's mean - most superficial's
+deep_hypointensity             1       the same / size of the most superficial's, with the
+                                       sign turned where iron is dark: 1 - deep / superficial
+                                       there, deep / superficial - 1 where iron is bright
 signal_thickness_ratio         1/mm    deep_hypointensity / thickness_mean
-profile_minimum                map     lowest value of the laminar profile
-profile_minimum_depth          1       depth at which it lies
+profile_minimum, _maximum      map     lowest value of the laminar profile where iron is dark,
+                                       highest where it is bright
+profile_minimum_depth,         1       depth at which it lies
+profile_maximum_depth
 minus_white_matter             map     mean - median of adjacent white matter
 minus_csf                      map     mean - median of adjacent CSF
 asymmetry_...                  1       (left - right) / half their sum, for region pairs
@@ -25,7 +30,8 @@ asymmetry_...                  1       (left - right) / half their sum, for regi
 ``signal_thickness_ratio`` follows the signal hypointensity-to-thickness ratio of Donatelli et
 al., AJNR 2018, 39:63, with the hypointensity measured within the cortex. The differences from
 white matter and CSF follow the relative motor-cortex susceptibility of Schweitzer et al., AJR
-2015, 204:1086.
+2015, 204:1086. In which maps iron is dark and in which bright, :mod:`.iron` says; so
+``deep_hypointensity`` is above zero in all maps where the deep layer looks richer in iron.
 """
 
 from __future__ import annotations
@@ -36,6 +42,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .iron import BRIGHT, DARK
 from .profiles import depth_bins
 from .result import Measure, ProfileBin
 
@@ -98,6 +105,7 @@ def map_measures(
     units: Mapping[str, str],
     profiles: Sequence[ProfileBin],
     neighbours: Mapping[str, Mapping[str, float]],
+    iron: Mapping[str, str] | None = None,
 ) -> list[Measure]:
     """Layer means, deep hypointensity and relatives, of every map in every region.
 
@@ -109,6 +117,7 @@ def map_measures(
         profiles: all laminar profiles.
         neighbours: for each map the medians of adjacent tissue, keyed ``white_matter`` and
             ``csf``, in the map's unit.
+        iron: for each map whether iron is ``bright`` or ``dark`` in it; dark if it is not there.
     """
     rows = []
     for region, inside in regions.items():
@@ -119,17 +128,21 @@ def map_measures(
             layer_means = [
                 _mean(value[used & (voxels.layers == k)]) for k in range(1, voxels.layer_count + 1)
             ]
-            deep = 1 - _ratio(layer_means[-1], layer_means[0])
+            bright = (iron or {}).get(name, DARK) == BRIGHT
+            difference = layer_means[-1] - layer_means[0]
+            deep = _ratio(difference if bright else -difference, abs(layer_means[0]))
             own = [p for p in profiles if p.region == region and p.map == name]
-            lowest, depth = profile_minimum(own)
+            peak = "profile_maximum" if bright else "profile_minimum"
+            value_there, depth = profile_peak(own, bright)
             mean = _mean(value[used])
             numbers = {
                 "mean": (mean, unit),
                 **{f"layer_{k}_mean": (m, unit) for k, m in enumerate(layer_means, 1)},
+                "deep_minus_superficial": (difference, unit),
                 "deep_hypointensity": (deep, "1"),
                 "signal_thickness_ratio": (_ratio(deep, thickness), "1/mm"),
-                "profile_minimum": (lowest, unit),
-                "profile_minimum_depth": (depth, "1"),
+                peak: (value_there, unit),
+                f"{peak}_depth": (depth, "1"),
                 **{f"minus_{t}": (mean - v, unit) for t, v in neighbours.get(name, {}).items()},
             }
             rows += [Measure(region, name, n, float(v), u) for n, (v, u) in numbers.items()]
@@ -150,25 +163,30 @@ def asymmetry_measures(measures: Iterable[Measure]) -> list[Measure]:
     return rows
 
 
-def profile_minimum(profile: Sequence[ProfileBin]) -> tuple[float, float]:
-    """Lowest value of a laminar profile and the depth (0 to 1) where it lies.
+def profile_peak(profile: Sequence[ProfileBin], bright: bool = False) -> tuple[float, float]:
+    """Value and depth (0 to 1) of the peak of iron in a laminar profile.
 
-    Between bins it is the vertex of the parabola through the lowest bin and its neighbours;
+    Between bins it is the vertex of the parabola through the extreme bin and its neighbours;
     at either end it is the bin itself.
+
+    Args:
+        profile: of one map in one region.
+        bright: whether the peak is the profile's maximum, not its minimum.
     """
-    means = np.array([p.mean for p in profile])
+    means = np.array([p.mean for p in profile]) * (-1 if bright else 1)
     depths = np.array([(p.depth_from + p.depth_to) / 2 for p in profile])
     if not np.isfinite(means).any():
         return np.nan, np.nan
     i = int(np.nanargmin(means))
+    value, shift = float(means[i]), 0.0
     around = means[max(i - 1, 0) : i + 2]
-    if len(around) < 3 or not np.isfinite(around).all():
-        return float(means[i]), float(depths[i])
-    before, here, after = around
-    bend = before - 2 * here + after
-    shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
-    value = here - 0.25 * (before - after) * shift
-    return float(value), float(depths[i] + shift * (depths[1] - depths[0]))
+    if len(around) == 3 and np.isfinite(around).all():
+        before, here, after = around
+        bend = before - 2 * here + after
+        shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
+        value = float(here - 0.25 * (before - after) * shift)
+    depth = depths[i] + shift * (depths[1] - depths[0]) if shift else depths[i]
+    return (-value if bright else value), float(depth)
 
 
 def layer_map(depth: NDArray[np.float32], layers: int) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from .indices import (
     layer_map,
     map_measures,
 )
+from .iron import BRIGHT, iron_contrast
 from .laplace import Domain, make_domain, solve_potential
 from .parts import two_hemispheres
 from .profiles import find_columns, laminar_profiles
@@ -35,6 +36,9 @@ STEPS = {"ribbon": 0.05, "borders": 0.3, "potential": 0.5, "field lines": 0.85, 
 
 SWAP_BEND = -0.03
 """Mean of equivolume minus equidistant depth below which the cortex bends the wrong way."""
+
+SIGNED = 0.05
+"""Share of the gray matter with values below zero (or above) from which on a map is signed."""
 
 BRIGHT_CSF = ("t2star", "t2w", "t2")
 DARK_CSF = ("r2star", "r2", "t1w", "mtr")
@@ -63,6 +67,7 @@ def measure(
         InputError: the input cannot be measured; the message says why and what to do.
     """
     maps, regions, units = dict(maps or {}), dict(regions or {}), dict(units or {})
+    iron = {name: iron_contrast(name, units.get(name, ""), settings.iron) for name in maps}
     clock = _Clock(progress)
     ribbon = make_ribbon(labels, settings)
     clock.ends("ribbon")
@@ -84,6 +89,7 @@ def measure(
     findings += found
     neighbours = adjacent_medians(ribbon, labels, settings, maps)
     findings += _contrast_findings(neighbours)
+    findings += _iron_findings(values, iron)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
     depth = equidistant if settings.layer_depth == "equidistant" else equivolume
@@ -98,7 +104,7 @@ def measure(
         layer_count=settings.layers,
     )
     measures: list[Measure] = geometry_measures(shape, inside)
-    measures += map_measures(shape, inside, values, units, profiles, neighbours)
+    measures += map_measures(shape, inside, values, units, profiles, neighbours, iron)
     measures += asymmetry_measures(measures)
     clock.ends("profiles")
     return Measurement(
@@ -227,10 +233,16 @@ def _normalised(
     scales = {}
     for name, value in values.items():
         scale = _reference_value(name, value, neighbours[name], regions, settings.reference)
-        if not np.isfinite(scale) or scale == 0:
+        if not np.isfinite(scale):
             raise InputError(
                 f"The reference {settings.reference} has no usable value in map {name}. Choose "
                 "another reference, or none."
+            )
+        if scale <= 0:
+            raise InputError(
+                f"The reference {settings.reference} is {scale:.4g} in map {name}, and values can "
+                "be divided only by one above zero. Choose another reference, or none: differences "
+                "from white matter and CSF are measured in any case."
             )
         scales[name] = scale
     return (
@@ -310,4 +322,27 @@ def _contrast_findings(neighbours: Mapping[str, Mapping[str, float]]) -> list[Fi
                     warning=True,
                 )
             )
+    return findings
+
+
+def _iron_findings(
+    values: Mapping[str, NDArray[np.float32]], iron: Mapping[str, str]
+) -> list[Finding]:
+    """In which maps iron is bright, and which have no zero to take ratios from."""
+    findings = []
+    for name, value in values.items():
+        if iron[name] == BRIGHT:
+            text = (
+                f"In map {name} iron is bright: deep_hypointensity is deep / superficial - 1, and "
+                "the profile's peak is its maximum."
+            )
+            findings.append(Finding("iron_bright", text))
+        below = float(np.mean(value[np.isfinite(value)] < 0))
+        if SIGNED < below < 1 - SIGNED:
+            text = (
+                f"Map {name} is below zero in {100 * below:.0f} % of the gray matter, so "
+                "deep_hypointensity and signal_thickness_ratio depend on where its zero lies. "
+                "Compare deep_minus_superficial instead."
+            )
+            findings.append(Finding("signed_map", text, warning=True))
     return findings

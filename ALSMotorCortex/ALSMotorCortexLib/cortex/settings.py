@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from numbers import Integral
 from typing import Any
 
 from .errors import InputError
+from .iron import IRON
 
 LABEL_STYLES = ("tissue", "rim")
 PLANES = ("none", "axial", "coronal", "sagittal")
@@ -48,6 +49,8 @@ class Settings:
             in mm3.
         reference: what map values are divided by: ``none``, ``white_matter``, ``csf``, or
             ``region:NAME`` for the median within a region.
+        iron: by the name of a map whether iron is ``bright`` or ``dark`` in it, where its name
+            does not tell; see :mod:`.iron`.
         confidence: level of the profile's confidence band, between 0 and 1.
         bootstrap: resamplings of columns behind the confidence band.
         column_mm: width in mm of a column, the unit that the bootstrap draws.
@@ -66,6 +69,7 @@ class Settings:
     fill_holes_mm3: float = 1.0
     drop_islands_mm3: float = 1.0
     reference: str = "none"
+    iron: Mapping[str, str] = field(default_factory=dict)
     confidence: float = 0.95
     bootstrap: int = 1000
     column_mm: float = 1.0
@@ -131,6 +135,10 @@ class Settings:
                 not known_reference,
                 "reference must be none, white_matter, csf or region:NAME.",
             ),
+            (
+                not set(self.iron.values()) <= set(IRON),
+                "iron must be bright or dark for each map that it names.",
+            ),
         ]
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:
@@ -161,6 +169,8 @@ def _typed(name: str, value: Any, like: Any) -> Any:
         if isinstance(like, tuple):
             values = value if isinstance(value, (list, tuple)) else [value]
             return tuple(_whole(v) for v in values)
+        if isinstance(like, Mapping):
+            return {str(key): str(item) for key, item in dict(value).items()}
         return _whole(value) if isinstance(like, int) else type(like)(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(

@@ -170,7 +170,15 @@ QUANTITIES: Mapping[str, Quantity] = {
         derivation=MEAN,
     ),
     "deep_hypointensity": Quantity(
-        _("Deep hypointensity"), _("1 - deep layer's mean / superficial layer's mean."), "1"
+        _("Deep hypointensity"),
+        _(
+            "1 - deep layer's mean / superficial layer's mean; deep / superficial - 1 where iron "
+            "is bright."
+        ),
+        "1",
+    ),
+    "deep_minus_superficial": Quantity(
+        _("Deep minus superficial"), _("Deep layer's mean - superficial layer's mean."), "map"
     ),
     "signal_thickness_ratio": Quantity(
         _("Signal hypointensity to thickness"), _("Deep hypointensity / mean thickness."), "1/mm"
@@ -181,6 +189,16 @@ QUANTITIES: Mapping[str, Quantity] = {
     "profile_minimum_depth": Quantity(
         _("Depth of profile minimum"),
         _("Cortical depth of the lowest value: 0 at the pial surface, 1 at the white matter."),
+        "1",
+    ),
+    "profile_maximum": Quantity(
+        _("Profile maximum"),
+        _("Highest value of the segment's laminar profile, where iron is bright."),
+        "map",
+    ),
+    "profile_maximum_depth": Quantity(
+        _("Depth of profile maximum"),
+        _("Cortical depth of the highest value: 0 at the pial surface, 1 at the white matter."),
         "1",
     ),
     "minus_white_matter": Quantity(

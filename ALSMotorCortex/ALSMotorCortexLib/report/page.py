@@ -50,6 +50,7 @@ SETTINGS = {
     "fill_holes_mm3": "Holes filled up to (mm³)",
     "drop_islands_mm3": "Islands dropped up to (mm³)",
     "reference": "Map values divided by",
+    "iron": "Iron is",
     "confidence": "Confidence level",
     "bootstrap": "Bootstrap resamplings",
     "column_mm": "Column width (mm)",
@@ -160,10 +161,12 @@ def _cards(measurement: Measurement) -> Iterator[tuple[str, str, str]]:
     )
     for name in list(measurement.values)[:4]:
         n = int(_used(measurement, name).sum())
+        bright = any((m.map, m.measure) == (name, "profile_maximum") for m in measurement.measures)
+        formula = "deep / superficial − 1 (iron is bright)" if bright else "1 − deep / superficial"
         yield (
             f"Deep hypointensity, {name}",
             text("deep_hypointensity", name),
-            f"1 − deep / superficial; {words.count(n)} voxels",
+            f"{formula}; {words.count(n)} voxels",
         )
 
 
@@ -489,6 +492,8 @@ def _settings(measurement: Measurement) -> Iterator[tuple[str, str]]:
     for name, value in asdict(measurement.settings).items():
         if isinstance(value, (tuple, list)):
             value = ", ".join(str(v) for v in value) or "none"
+        elif isinstance(value, dict):
+            value = ", ".join(f"{v} in {k}" for k, v in value.items()) or "as the maps’ names say"
         elif name == "plane" and value == "none":
             value = "none, in 3D"
         yield SETTINGS.get(name, name), str(value).replace("_", " ")

@@ -93,14 +93,25 @@ TERMS = {
     "mean": Term("Mean", "Mean of the map over the region's voxels with a depth and a value."),
     "deep_hypointensity": Term(
         "Deep hypointensity",
-        "1 − mean of the deepest layer / mean of the most superficial layer. Above 0: the deep "
-        "layer is darker.",
+        "1 − mean of the deepest layer / mean of the most superficial layer; in maps where iron is "
+        "bright (R2*, susceptibility) deep / superficial − 1. Above 0: the deep layer looks richer "
+        "in iron.",
+    ),
+    "deep_minus_superficial": Term(
+        "Deep minus superficial", "Mean of the deepest layer − mean of the most superficial layer."
     ),
     "signal_thickness_ratio": Term(
         "Signal-thickness ratio",
         "Deep hypointensity / mean thickness (after Donatelli, AJNR 2018, 39:63).",
     ),
     "profile_minimum": Term("Profile minimum", "Lowest value of the laminar profile."),
+    "profile_maximum": Term(
+        "Profile maximum",
+        "Highest value of the laminar profile, in maps where iron is bright.",
+    ),
+    "profile_maximum_depth": Term(
+        "Depth of the profile maximum", "0 at the pial surface, 1 at the white matter."
+    ),
     "profile_minimum_depth": Term(
         "Depth of the profile minimum", "0 at the pial surface, 1 at the white matter."
     ),

@@ -13,7 +13,7 @@ from ALSMotorCortexLib.cortex.indices import (
     geometry_measures,
     layer_map,
     map_measures,
-    profile_minimum,
+    profile_peak,
 )
 from ALSMotorCortexLib.cortex.profiles import laminar_profiles
 from ALSMotorCortexLib.cortex.result import RIBBON, Measure, ProfileBin
@@ -155,7 +155,7 @@ def test_map_numbers() -> None:
         assert found["minus_white_matter"] == pytest.approx(found["mean"] - 12)
         assert found["minus_csf"] == pytest.approx(found["mean"] - 70)
         own = [r for r in rows if r.region == region]
-        assert (found["profile_minimum"], found["profile_minimum_depth"]) == profile_minimum(own)
+        assert (found["profile_minimum"], found["profile_minimum_depth"]) == profile_peak(own)
 
 
 def test_there_is_no_difference_from_tissue_that_is_not_there() -> None:
@@ -174,6 +174,50 @@ def test_a_dark_deep_layer_is_hypointense() -> None:
     assert np.isnan(found["deep_hypointensity"]) and np.isnan(found["signal_thickness_ratio"])
 
 
+def test_where_iron_is_bright_a_bright_deep_layer_counts_as_hypointense() -> None:
+    """R2* is the reciprocal of T2*: the same iron gives both indices the same sign."""
+    shape, _ = voxels()
+    inside = {RIBBON: np.ones(N, bool)}
+    t2star = np.array([np.nan, 40, 35, 30], np.float32)[shape.layers]
+    bins = [profile([40.0, 35, 30, 33]), profile([25.0, 28.6, 33.3, 30.3])]
+    both = {"dark": t2star, "bright": 1000 / t2star}
+    rows = [ProfileBin(**{**vars(b), "map": n}) for n, own in zip(both, bins, strict=True)
+            for b in own]  # fmt: skip
+    units = {"dark": "ms", "bright": "1/s"}
+    measures = map_measures(shape, inside, both, units, rows, {}, {"bright": "bright"})
+    found = {n: {m.measure: m for m in measures if m.map == n} for n in both}
+    deep = {n: found[n]["deep_hypointensity"].value for n in both}
+    assert deep["dark"] == pytest.approx(1 - 30 / 40)
+    assert deep["bright"] == pytest.approx(40 / 30 - 1)
+    difference = found["bright"]["deep_minus_superficial"]
+    assert difference.value == pytest.approx(1000 / 30 - 1000 / 40) and difference.unit == "1/s"
+    assert found["dark"]["deep_minus_superficial"].value == pytest.approx(-10)
+    assert "profile_minimum" not in found["bright"] and "profile_maximum" not in found["dark"]
+    # The peak of iron lies at about the same depth in both.
+    peaks = [found["dark"]["profile_minimum_depth"], found["bright"]["profile_maximum_depth"]]
+    assert peaks[0].value == pytest.approx(peaks[1].value, abs=0.02)
+    assert found["bright"]["profile_maximum"].value > 33.3
+    assert found["bright"]["profile_maximum"].unit == "1/s"
+
+
+@given(
+    st.floats(-0.1, 0.1).filter(lambda v: abs(v) > 1e-3),
+    st.floats(-0.1, 0.1),
+)
+def test_the_sign_of_deep_hypointensity_does_not_depend_on_the_zero_of_a_map(
+    superficial: float, deep: float
+) -> None:
+    """More iron deep is above zero for values on either side of zero, in maps of either sign."""
+    shape, _ = voxels(missing=0)
+    value = np.array([np.nan, superficial, 0.0, deep], np.float32)[shape.layers]
+    inside = {RIBBON: np.ones(N, bool)}
+    both = {"bright": value, "dark": -value}
+    rows = map_measures(shape, inside, both, {}, [], {}, {"bright": "bright", "dark": "dark"})
+    found = {m.map: m.value for m in rows if m.measure == "deep_hypointensity"}
+    assert found["bright"] == found["dark"]
+    assert np.sign(found["bright"]) == np.sign(np.float32(deep) - np.float32(superficial))
+
+
 def profile(means: list[float]) -> list[ProfileBin]:
     n = len(means)
     return [
@@ -185,9 +229,12 @@ def profile(means: list[float]) -> list[ProfileBin]:
 @given(st.floats(0.12, 0.88), st.floats(-50, 50), st.floats(0.1, 30))
 def test_the_minimum_of_a_parabola_is_its_vertex(depth: float, value: float, bend: float) -> None:
     middles = (np.arange(20) + 0.5) / 20
-    lowest, where = profile_minimum(profile(list(value + bend * (middles - depth) ** 2)))
+    lowest, where = profile_peak(profile(list(value + bend * (middles - depth) ** 2)))
     assert where == pytest.approx(depth, abs=1e-6)
     assert lowest == pytest.approx(value, abs=1e-6)
+    highest, where = profile_peak(profile(list(value - bend * (middles - depth) ** 2)), bright=True)
+    assert where == pytest.approx(depth, abs=1e-6)
+    assert highest == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -201,12 +248,12 @@ def test_the_minimum_of_a_parabola_is_its_vertex(depth: float, value: float, ben
     ],
 )
 def test_the_minimum_at_an_end_or_beside_an_empty_bin_is_the_bin(means, expected) -> None:
-    assert profile_minimum(profile(means)) == pytest.approx(expected)
+    assert profile_peak(profile(means)) == pytest.approx(expected)
 
 
 def test_no_profile_no_minimum() -> None:
-    assert np.isnan(profile_minimum(profile([np.nan] * 3))).all()
-    assert np.isnan(profile_minimum([])).all()
+    assert np.isnan(profile_peak(profile([np.nan] * 3))).all()
+    assert np.isnan(profile_peak([])).all()
 
 
 def test_asymmetry_of_pairs_by_name() -> None:

@@ -542,7 +542,7 @@ def test_maps_and_regions_that_cannot_be_used(arguments, says: str) -> None:
     "changed, says",
     [
         ({"reference": "region:knee"}, "reference region knee is not among the regions: ribbon"),
-        ({"reference": "csf"}, "reference csf has no usable value in map m"),
+        ({"reference": "csf"}, "The reference csf is 0 in map m"),
         ({"gm": (9,)}, "No voxel carries the gray-matter label 9"),
         ({"plane": "slanted"}, "plane must be one of"),
     ],

@@ -56,6 +56,7 @@ def test_the_opposite_bank_alone_is_a_pial_border() -> None:
         ({"seed": -1}, "seed"),
         ({"reference": "gray"}, "reference must be"),
         ({"reference": "region:"}, "reference must be"),
+        ({"iron": {"QSM": "positive"}}, "iron must be bright or dark"),
     ],
 )
 def test_what_cannot_be_used_is_named(changes, says: str) -> None:
@@ -78,6 +79,7 @@ def test_what_cannot_be_used_is_named(changes, says: str) -> None:
             "column_mm": st.floats(0.01, 10),
             "confidence": st.floats(0.01, 0.99),
             "reference": st.sampled_from(["none", "csf", "region:foot"]),
+            "iron": st.dictionaries(st.text(), st.sampled_from(["bright", "dark"])),
         }
     )
 )
@@ -118,6 +120,8 @@ def test_unknown_settings_are_listed_with_the_known() -> None:
         ("gm", [1.5]),
         ("gm", [INF]),
         ("gm", None),
+        ("iron", "bright"),
+        ("iron", 3),
     ],
 )
 def test_values_of_the_wrong_kind_name_their_setting(name: str, value) -> None:

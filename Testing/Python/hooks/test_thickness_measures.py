@@ -110,7 +110,8 @@ def test_codes_are_written_as_slicer_reads_them() -> None:
 def test_every_quantity_is_one_that_measure_gives(known) -> None:
     image = labels()
     settings = Settings(gm=(NEAR, FAR), wm=(WM,), csf=(CSF,), layers=tm.LAYERS, bootstrap=0)
-    result = measure(image, settings, {"T2star": signal(image)}, units={"T2star": "ms"})
+    maps = dict.fromkeys(("T2star", "R2star"), signal(image))
+    result = measure(image, settings, maps, units=dict.fromkeys(maps, "ms"))
     units = {m.measure: m.unit for m in result.measures}
     for key, quantity in tm.QUANTITIES.items():
         assert units[key] == {"map": "ms"}.get(quantity.unit, quantity.unit)
