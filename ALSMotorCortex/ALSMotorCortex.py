@@ -157,7 +157,6 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.panel.leave_scene()
-        self.logic.measured.clear()
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         self.initializeParameterNode()
@@ -341,7 +340,11 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         (_name, nodes), *others = self.logic.results()
         self.assertEqual(others, [])
         self.assertIn("thickness", nodes)
-        self.assertTrue(self.logic.report_reason(nodes))
+        self.assertEqual(self.logic.report_reason(nodes), "")
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "report.html"
+            self.logic.save_report(nodes, str(page), {})
+            self.assertIn(self.logic.summary(nodes).split()[3], page.read_text(encoding="utf-8"))
         self.assertAlmostEqual(self.logic.calipers.result(p.caliper).thickness, thickness, places=3)
 
     def test_badInput(self) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import slicer
 
-from .cortex.result import Measurement
-from .scene import chosen, layout, results, runner, tables, views
+from .scene import chosen, kept, layout, results, runner, tables, views
 from .scene.caliper import CaliperLogic
 from .scene.inputs import Collected, Inputs, collect, in_scene
 from .scene.trace import TraceLogic
@@ -34,14 +33,12 @@ class ModuleLogic:
     Attributes:
         scene: the vtkMRMLScene that it works in.
         calipers, traces: follow the scene's lines and curves.
-        measured: of each run a node of its result, what was measured and what was found.
     """
 
     def __init__(self, scene: Any) -> None:
         self.scene = scene
         self.calipers = CaliperLogic(scene)
         self.traces = TraceLogic(scene)
-        self.measured: list[tuple[Any, Collected, Measurement]] = []
 
     def close(self) -> None:
         """Stops following calipers and traces."""
@@ -70,10 +67,7 @@ class ModuleLogic:
         """
         found = run.result()
         update = p.rerun.value == "update"
-        nodes = runner.publish(self.scene, run.inputs, run.collected, found, update)
-        kept = [m for m in self.measured if m[0] is not nodes["settings"]]
-        self.measured = [*kept, (nodes["settings"], run.collected, found)]
-        return nodes
+        return runner.publish(self.scene, run.inputs, run.collected, found, update)
 
     def measure(self, p: Any) -> dict[str, Any]:
         """Measures at once: for tests and scripts.
@@ -125,8 +119,8 @@ class ModuleLogic:
         """Why there is no report of a result; empty when there is one."""
         if not nodes:
             return _("Measure first.")
-        if not self._measured(nodes):
-            return _("This result was loaded with the scene. Measure again for a report.")
+        if not kept.is_kept(nodes):
+            return _("The data of this result's report is not in the scene. Measure again.")
         return ""
 
     def save_report(
@@ -135,15 +129,9 @@ class ModuleLogic:
         """Writes the report page of a result with pictures of the views.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, or the report's data not be read.
         """
-        collected, found = self._measured(nodes)
-        save_report(path, collected, found, pictures)
-
-    def _measured(self, nodes: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What was measured and found of a result; empty where it came with a scene file."""
-        runs = (run[1:] for run in self.measured if run[0] is nodes["settings"])
-        return next(runs, ())
+        save_report(path, *kept.recall(nodes), pictures)
 
     # Calipers and traces --------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Collected:
         labels, maps, regions, units, settings: as :func:`~..cortex.measure.measure` takes.
         findings: what was noticed on the way.
         volumes: the node of each map.
-        sources: role and name or file of each node, for the report.
+        sources: role and name, or file without its folder, of each node, for the report.
         started: when it was read, in UTC as ISO 8601.
     """
 
@@ -355,7 +356,9 @@ def _sources(inputs: Inputs, volumes: Mapping[str, Any]) -> Iterator[dict[str, s
     for role, node in given.items():
         storage = node.GetStorageNode()
         file = storage.GetFileName() if storage else None
-        yield {"role": role, "path": file or f"{node.GetName()} (not saved in a file of its own)"}
+        # The folders of a file often hold a patient's name, and reports are passed on.
+        name = Path(file).name if file else f"{node.GetName()} (not saved in a file of its own)"
+        yield {"role": role, "path": name}
 
 
 # What made a result ---------------------------------------------------------------------

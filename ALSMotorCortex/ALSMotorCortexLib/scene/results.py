@@ -153,6 +153,8 @@ def update_results(
     surface = mid_surface(measurement, labels)
     with _undone_on_failure(scene):
         nodes = _put(scene, measurement, ribbon, surface, old)
+        if "record" in old:
+            nodes["record"] = old["record"]
         if "tissue" in old and segmentation is None:
             nodes["tissue"] = _add_tissue(scene, measurement, labels, old["tissue"])
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
@@ -163,6 +165,22 @@ def update_results(
         if key not in nodes and key.startswith(("chart:", "series:", "band:")):
             scene.RemoveNode(node)
     return nodes | {"colors": viridis(scene)}
+
+
+def put_record(scene: Any, nodes: Mapping[str, Any], text: str) -> Any:
+    """Puts a text into the node ``record`` of a result, made where it is missing.
+
+    Args:
+        nodes: of :func:`add_results` or :func:`update_results`.
+    """
+    node = nodes.get("record")
+    if node is None:
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes["settings"]))
+        node = scene.AddNewNodeByClass("vtkMRMLTextNode", "Report data")
+        _file(scene, {"record": node}, folder, nodes["settings"])
+    node.SetText(text)
+    return node
 
 
 def find_results(scene: Any) -> dict[int, dict[str, Any]]:

@@ -13,6 +13,7 @@ from ..cortex.measure import measure
 from ..cortex.result import Measurement
 from ..cortex.settings import TISSUES
 from .inputs import LABELS, SEGMENTATION, Collected, Inputs, in_scene, remember
+from .kept import keep
 from .results import add_results, find_results, update_results
 
 GIVEN_S = 0.03
@@ -114,7 +115,8 @@ def publish(
             segmentation, or else of the latest at all, instead of being added.
 
     Returns:
-        What each node is to the node, as :func:`.results.add_results`.
+        What each node is to the node, as :func:`.results.add_results`, and ``record``: what
+        :mod:`.kept` keeps for the report.
     """
     segmentation = inputs.segmentation if in_scene(inputs.segmentation) else None
     old = _latest(scene, segmentation) if update else None
@@ -127,6 +129,7 @@ def publish(
         }
         nodes = add_results(scene, measurement, collected.labels, maps, segmentation=segmentation)
     remember(nodes["settings"], inputs)
+    keep(scene, nodes, collected, measurement)
     return nodes
 
 
