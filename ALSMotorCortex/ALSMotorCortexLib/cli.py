@@ -31,8 +31,10 @@ from ALSMotorCortexLib import (
     __version__,
     agreement_command,
     analyze_command,
+    bids_command,
     demo_command,
     maps_command,
+    phantom_command,
 )
 from ALSMotorCortexLib.cortex.errors import InputError
 
@@ -52,6 +54,7 @@ COMMANDS: dict[str, Any] = {
     "analyze": analyze_command,
     "demo": demo_command,
     "maps": maps_command,
+    "phantom": phantom_command,
 }
 
 
@@ -73,10 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(leaving.code or 0)
     except InputError as error:
         return _failed(f"Error: {error}", EXIT_INPUT)
-    except Terminated:
-        return _failed("Terminated. No results were changed.", EXIT_TERMINATED)
-    except KeyboardInterrupt:
-        return _failed("Interrupted. No results were changed.", EXIT_INTERRUPTED)
+    except Terminated as stop:
+        text = str(stop) or "Terminated. No results were changed."
+        return _failed(text, EXIT_TERMINATED)
+    except KeyboardInterrupt as stop:
+        text = str(stop) or "Interrupted. No results were changed."
+        return _failed(text, EXIT_INTERRUPTED)
     except MemoryError:
         return _failed(
             "Error: There is not enough memory for an image of this size. Crop the images to "

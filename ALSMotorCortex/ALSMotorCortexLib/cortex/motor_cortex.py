@@ -47,6 +47,7 @@ from .phantoms import (
     sample_placed,
     strip_truth,
 )
+from .plane_table import PlaneTable
 from .settings import Settings
 
 OTHER_BANK = 4
@@ -59,10 +60,8 @@ UNITS: Mapping[str, str] = {"T2star": "ms", "R2star": "1/s"}
 GROUPS = ("control", "patient")
 HEMISPHERES = ("left", "right")
 
-# Points along (k, j, i) that a voxel's mean is taken over, and the spacing of the table they
-# are looked up in.
+# Points along (k, j, i) that a voxel's mean is taken over.
 SUBSAMPLES = (2, 4, 4)
-TABLE_MM = 0.08
 
 # Where a hand knob lies, RAS mm in MNI space, for the left side: only to give the volume a
 # plausible place, from which its hemisphere can be told.
@@ -256,7 +255,7 @@ def synthetic_motor_cortex(
     if group not in GROUPS or hemisphere not in HEMISPHERES:
         raise ValueError(f"no {group!r} {hemisphere!r}: known are {GROUPS} and {HEMISPHERES}")
     rng = np.random.default_rng(seed)
-    anatomy = _vary(CentralSulcus(), rng)
+    anatomy = vary(CentralSulcus(), rng)
     relaxation = relaxation or Relaxation(iron=14.0 if group == "patient" else 0.0)
     if group == "patient":
         anatomy = replace(anatomy, thickness=anatomy.thickness - 0.4)
@@ -291,8 +290,22 @@ def _below(across: Floats, cortex: float, gap: float = 0.8) -> Floats:
     return (np.abs(across) - gap / 2) / cortex
 
 
-def _vary(anatomy: CentralSulcus, rng: np.random.Generator) -> CentralSulcus:
-    """The anatomy of one subject."""
+def _place(
+    anatomy: CentralSulcus,
+    hemisphere: str,
+    spacing: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    rng: np.random.Generator,
+) -> Placement:
+    """The anatomy in an axial slab where such a hand knob may lie."""
+    side = -1 if hemisphere == "left" else 1
+    right, anterior, superior = HAND_KNOB_RAS
+    grid = slab((-side * right, anterior, superior), spacing, shape)
+    return place_in(grid, anatomy, hemisphere, rng)
+
+
+def vary(anatomy: CentralSulcus, rng: np.random.Generator) -> CentralSulcus:
+    """The anatomy of one subject, whose shape differs from the usual as ``rng`` draws."""
     return replace(
         anatomy,
         thickness=anatomy.thickness + rng.normal(scale=0.08),
@@ -304,39 +317,70 @@ def _vary(anatomy: CentralSulcus, rng: np.random.Generator) -> CentralSulcus:
     )
 
 
-def _place(
-    anatomy: CentralSulcus,
-    hemisphere: str,
+def slab(
+    centre: tuple[float, float, float],
     spacing: tuple[float, float, float],
     shape: tuple[int, int, int],
+) -> Grid:
+    """An axial grid, RAS axes, whose middle lies at ``centre`` (RAS, mm)."""
+    middle = (np.array(shape) - 1) / 2 * spacing
+    matrix = np.diag([*spacing[::-1], 1.0])
+    matrix[:3, 3] = np.array(centre) - middle[::-1]
+    return Grid(shape, matrix)
+
+
+def place_in(
+    grid: Grid,
+    anatomy: CentralSulcus,
+    hemisphere: str,
     rng: np.random.Generator,
+    tilt: float | None = None,
 ) -> Placement:
-    """The anatomy in an axial slab, drawn out along a line 5 to 10 degrees off the normal."""
+    """The anatomy in an axial grid, its knob within half a voxel of the middle.
+
+    It is drawn out along a line that leans by ``tilt`` against the normal of the slices, so
+    that cortex which faces backwards leans by as much out of the slices.
+
+    Args:
+        grid: RAS axes.
+        anatomy: what to place.
+        hemisphere: ``left`` or ``right``.
+        rng: draws the sub-voxel place, a turn within the slices, and the tilt if None.
+        tilt: radians; 5 to 10 degrees if None.
+    """
     side = -1 if hemisphere == "left" else 1
-    tilt, turn = rng.uniform(0.09, 0.17), rng.uniform(-0.06, 0.06)
+    drawn, turn = rng.uniform(0.09, 0.17), rng.uniform(-0.06, 0.06)
+    tilt = drawn if tilt is None else tilt
     # Rows are own axes: superior, posterior, lateral; columns k, j, i are S, A, R.
     upright = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, side]])
     lean = np.array([[np.cos(tilt), np.sin(tilt), 0], [-np.sin(tilt), np.cos(tilt), 0], [0, 0, 1]])
     yaw = np.array([[1, 0, 0], [0, np.cos(turn), np.sin(turn)], [0, -np.sin(turn), np.cos(turn)]])
-    centre = (np.array(shape) - 1) / 2 * spacing + rng.uniform(-0.5, 0.5, 3) * spacing
-    right, anterior, superior = HAND_KNOB_RAS
-    matrix = np.diag([*spacing[::-1], 1.0])
-    matrix[:3, 3] = np.array([-side * right, anterior, superior]) - centre[::-1]
-    return Placement(anatomy, Grid(shape, matrix), yaw @ lean @ upright, centre)
+    spacing = np.array(grid.spacing)
+    centre = (np.array(grid.shape) - 1) / 2 * spacing + rng.uniform(-0.5, 0.5, 3) * spacing
+    return Placement(anatomy, grid, yaw @ lean @ upright, centre)
+
+
+def parts_along(anatomy: CentralSulcus, along: Floats) -> dict[str, NDArray[np.bool_]]:
+    """Which places (n,) are M1's ``foot``, ``hand`` and ``face``: medial of the knob, the knob,
+    lateral of it. The knob ends where its flanks run out.
+
+    Args:
+        anatomy: whose M1.
+        along: (n,) arc length from the knob to lateral, mm.
+    """
+    end = anatomy.knob_reach + 1.5 * anatomy.knob_bend
+    return {"foot": along < -end, "hand": np.abs(along) <= end, "face": along > end}
 
 
 def _regions(truth: Phantom, anatomy: CentralSulcus) -> dict[str, Image]:
-    """M1's parts. The knob ends where its flanks run out."""
     gray = np.flatnonzero(truth.labels.array == GM)
     index = np.stack(np.unravel_index(gray, truth.grid.shape), axis=1)
-    x = anatomy.look(truth.placement.own(index * truth.grid.spacing))[0].real
-    end = anatomy.knob_reach + 1.5 * anatomy.knob_bend
-    parts = {"m1_foot": x < -end, "m1_hand": np.abs(x) <= end, "m1_face": x > end}
+    along = anatomy.look(truth.placement.own(index * truth.grid.spacing))[0].real
     regions = {}
-    for name, inside in parts.items():
+    for part, inside in parts_along(anatomy, along).items():
         array = np.zeros(truth.grid.shape, dtype=np.uint8)
         array.reshape(-1)[gray[inside]] = 1
-        regions[name] = Image(array, truth.grid, name)
+        regions[f"m1_{part}"] = Image(array, truth.grid, f"m1_{part}")
     return regions
 
 
@@ -344,27 +388,14 @@ def _voxel_means(placement: Placement, relaxation: Relaxation) -> Floats:
     """(k, j, i) mean R2* in 1/s over each voxel's volume.
 
     The mean rate is what a fit of the mixed signal tends to at short echo times, with tissues
-    of equal proton density. The anatomy is even along its axis, so R2* is tabulated in the
-    plane across it once, and looked up at many points of every voxel.
+    of equal proton density.
     """
-    spacing, shape = np.array(placement.grid.spacing), np.array(placement.grid.shape)
-    corners = np.indices((2, 2, 2)).reshape(3, -1).T * shape - 0.5
-    reach = placement.own(corners * spacing)[:, 1:]
-    low, high = reach.min(axis=0), reach.max(axis=0)
-    count = np.ceil((high - low) / TABLE_MM).astype(int) + 1
-    up, across = (low[a] + TABLE_MM * np.arange(count[a]) for a in (0, 1))
-    plane = np.stack(np.meshgrid(0.0, up, across, indexing="ij"), axis=-1).reshape(-1, 3)
+    spacing = np.array(placement.grid.spacing)
+    offsets = (np.array(list(np.ndindex(SUBSAMPLES))) + 0.5) / SUBSAMPLES - 0.5
+    table = PlaneTable.around(placement, offsets * spacing)
     anatomy = placement.shape
     assert isinstance(anatomy, CentralSulcus)
-    w, tissue, depth = anatomy.look(plane)
-    truth = strip_truth(anatomy.strip, plane, w, tissue, np.inf)
-    table = relaxation.of(tissue, truth.depth_equivolume, depth).reshape(count)
-
-    total = np.zeros(placement.grid.shape)
-    for slice_, own in placement.points():
-        place = (own[:, 1:] - low) / TABLE_MM
-        for offset in np.ndindex(SUBSAMPLES):
-            shift = ((np.array(offset) + 0.5) / SUBSAMPLES - 0.5) * spacing
-            at = np.rint(place + (shift @ placement.rotation.T)[1:] / TABLE_MM).astype(np.intp)
-            total.reshape(-1)[slice_] += table[at[:, 0], at[:, 1]]
-    return total / np.prod(SUBSAMPLES)
+    w, tissue, depth = anatomy.look(table.points)
+    truth = strip_truth(anatomy.strip, table.points, w, tissue, np.inf)
+    rate = relaxation.of(tissue, truth.depth_equivolume, depth)
+    return table.means(rate[:, None], offsets * spacing)[:, 0].reshape(placement.grid.shape)

@@ -39,7 +39,7 @@ def test_map_of_m1_is_one_to_one() -> None:
     """Every place in M1 comes back from its image, for several subjects."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        anatomy = motor_cortex._vary(CentralSulcus(), rng)
+        anatomy = motor_cortex.vary(CentralSulcus(), rng)
         x = rng.uniform(-40, 40, 4000)
         w = x + 0.5j * anatomy.thickness * rng.uniform(-1, 1, 4000)
         np.testing.assert_allclose(anatomy.strip.inverse(anatomy.strip(w)), w, atol=1e-9)
