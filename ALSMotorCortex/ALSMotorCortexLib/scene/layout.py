@@ -1,4 +1,4 @@
-"""The module's two arrangements of views, and what they show."""
+"""The modules' arrangements of views, and what they show."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .segmentations import register_conversions
 # Layout numbers are shared by all modules; Slicer's own end below 1000.
 RESULTS = 7031
 DRAWING = 7032
+READING = 7033
 
 STRAIGHT = "Straight"
 """Tag of the slice view that shows the straightened cortex."""
@@ -59,6 +60,9 @@ _DESCRIPTIONS = {
     DRAWING: _box(
         "horizontal", (_RED, 650), (_box("vertical", (_STRAIGHT, 500), (_PLOT, 500)), 350)
     ),
+    READING: _box(
+        "horizontal", (_RED, 700), (_box("vertical", (_GREEN, 500), (_YELLOW, 500)), 300)
+    ),
 }
 OVERLAYS = ("thickness", "depth_equivolume", "depth_equidistant")
 """Volumes of a result that can colour the slices."""
@@ -71,7 +75,7 @@ _PLANES = ("Sagittal", "Coronal", "Axial")
 
 
 def register(scene: Any) -> None:
-    """Makes both arrangements known to the scene's layout node."""
+    """Makes the arrangements known to the scene's layout node."""
     node = _layout_node(scene)
     for number, description in _DESCRIPTIONS.items():
         if not node.IsLayoutDescription(number):
@@ -79,9 +83,14 @@ def register(scene: Any) -> None:
 
 
 def arrange(scene: Any, number: int) -> None:
-    """Switches to :data:`RESULTS` or :data:`DRAWING`."""
+    """Switches to :data:`RESULTS`, :data:`DRAWING`, :data:`READING` or one of Slicer's own."""
     register(scene)
     _layout_node(scene).SetViewArrangement(number)
+
+
+def arrangement(scene: Any) -> int:
+    """The number of the present arrangement."""
+    return int(_layout_node(scene).GetViewArrangement())
 
 
 def is_drawing(scene: Any) -> bool:
