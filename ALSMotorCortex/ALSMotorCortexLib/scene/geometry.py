@@ -20,10 +20,11 @@ PROBES = 9
 MAX_GROWTH = 8
 
 
-def voxels(data: vtk.vtkImageData) -> NDArray:
-    """The scalars of VTK image data as an array (k, j, i). No copy."""
+def voxels(data: vtk.vtkImageData, component: int = 0) -> NDArray:
+    """One component of the scalars of VTK image data as an array (k, j, i). No copy."""
     shape = data.GetDimensions()[::-1]
-    return vtk_to_numpy(data.GetPointData().GetScalars()).reshape(shape)
+    scalars = vtk_to_numpy(data.GetPointData().GetScalars())
+    return (scalars[:, component] if scalars.ndim > 1 else scalars).reshape(shape)
 
 
 def image_data(array: NDArray) -> vtk.vtkImageData:

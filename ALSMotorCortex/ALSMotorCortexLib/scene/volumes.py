@@ -15,11 +15,16 @@ from ..cortex.result import Finding
 from .geometry import place_in_world, voxels
 
 
-def read_volume(node: Any) -> tuple[Image, tuple[Finding, ...]]:
+def read_volume(
+    node: Any, component: int | None = None, parent: Any = None
+) -> tuple[Image, tuple[Finding, ...]]:
     """The voxels of a volume node where they lie in the world.
 
     Args:
-        node: a vtkMRMLScalarVolumeNode or vtkMRMLLabelMapVolumeNode.
+        node: a vtkMRMLScalarVolumeNode or vtkMRMLLabelMapVolumeNode; with ``component`` any
+            vtkMRMLVolumeNode.
+        component: which of several values per voxel; None where there must be one.
+        parent: a vtkMRMLTransformNode that places a node without a transform of its own.
 
     Returns:
         The image, array (k, j, i), and what was done about parent transforms. Unless it had
@@ -34,19 +39,18 @@ def read_volume(node: Any) -> tuple[Image, tuple[Finding, ...]]:
     data = node.GetImageData()
     if data is None or data.GetNumberOfPoints() == 0:
         raise InputError(f"The volume {node.GetName()} has no voxels. Select another volume.")
-    if data.GetNumberOfScalarComponents() != 1:
+    if component is None and data.GetNumberOfScalarComponents() != 1:
         raise InputError(
             f"The volume {node.GetName()} has {data.GetNumberOfScalarComponents()} values per "
             "voxel. Select a volume with one, or extract a component first."
         )
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    array = voxels(data)
+    array = voxels(data, component or 0)
     grid = Grid(array.shape, slicer.util.arrayFromVTKMatrix(matrix))
     image = Image(array, grid, node.GetName())
-    return place_in_world(
-        image, node.GetParentTransformNode(), node.IsA("vtkMRMLLabelMapVolumeNode")
-    )
+    parent = node.GetParentTransformNode() or parent
+    return place_in_world(image, parent, node.IsA("vtkMRMLLabelMapVolumeNode"))
 
 
 def add_volume(scene: Any, image: Image, name: str = "", into: Any = None) -> Any:

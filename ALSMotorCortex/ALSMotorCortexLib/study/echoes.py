@@ -416,28 +416,51 @@ def _byte_order(head: bytes) -> str:
 
 def _echoes_of(file: ImageFile) -> list[_Echo]:
     """The echoes in a file, each with the time that its sidecar and header state."""
-    stated = _sidecar(file.path).get("EchoTime")
-    listed = stated if isinstance(stated, list) else [stated] * len(file.layers)
-    if len(listed) != len(file.layers):
-        raise InputError(
-            f"The sidecar of {file.path} lists {len(listed)} echo times and the file holds "
-            f"{len(file.layers)} volumes. Correct one of them, or give the times with --te."
-        )
-    if len(file.layers) > 1 and not isinstance(stated, list):
-        listed = [None] * len(file.layers)  # one time cannot be that of all echoes
-    header = _header_time(file.path) if len(file.layers) == 1 else None
-    many = len(file.layers) > 1
+    count = len(file.layers)
+    listed, header = _times_of(file.path, count)
     return [
         _Echo(
             Image(
-                layer, file.image.grid, f"{file.path.name}, volume {n}" if many else str(file.path)
+                layer,
+                file.image.grid,
+                f"{file.path.name}, volume {n}" if count > 1 else str(file.path),
             ),
             file.path,
-            _positive(time),
+            time,
             header,
         )
         for n, (layer, time) in enumerate(zip(file.layers, listed, strict=True), 1)
     ]
+
+
+def times_beside(path: Path, count: int) -> list[float | None]:
+    """Echo times in ms that a file's sidecar or header states; None where they do not.
+
+    Args:
+        path: of an image file.
+        count: how many volumes it holds.
+
+    Raises:
+        InputError: a sidecar that is not JSON or lists another number of times.
+    """
+    listed, header = _times_of(path, count)
+    known = [time for time in listed if time]
+    in_ms = dict(zip(known, to_ms(known)[0], strict=True)) if known else {}
+    return [in_ms[time] if time else header for time in listed]
+
+
+def _times_of(path: Path, count: int) -> tuple[list[float | None], float | None]:
+    """What the sidecar states for each volume, in its own unit, and the header in ms."""
+    stated = _sidecar(path).get("EchoTime")
+    listed = stated if isinstance(stated, list) else [stated] * count
+    if len(listed) != count:
+        raise InputError(
+            f"The sidecar of {path} lists {len(listed)} echo times and the file holds "
+            f"{count} volumes. Correct one of them, or give the times with --te."
+        )
+    if count > 1 and not isinstance(stated, list):
+        listed = [None] * count  # one time cannot be that of all echoes
+    return [_positive(time) for time in listed], _header_time(path) if count == 1 else None
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
