@@ -65,7 +65,7 @@ def partial(
     residuals = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y)]
     # What a regression explains whole leaves rounding noise, which correlates with anything.
     if any(
-        np.linalg.norm(left) < 1e-10 * max(np.linalg.norm(v - v.mean()), 1e-300)
+        np.linalg.norm(left) <= 1e-10 * np.linalg.norm(v - v.mean())
         for left, v in zip(residuals, (x, y), strict=True)
     ):
         return Correlation(UNKNOWN, math.nan, len(x))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from .crossed import draws, inflated, pieces
 from .interval import LEVEL, Estimate
 from .proportions import Accuracy
 from .roc import auc, delong_interval
@@ -53,28 +54,30 @@ class Combination:
 
 
 def combine(
-    x: NDArray[np.float64], patient: NDArray[np.bool_], level: float = LEVEL
+    x: NDArray[np.float64], patient: NDArray[np.bool_], seed: int = 0, level: float = LEVEL
 ) -> Combination:
     """Fits and cross-validates.
 
+    The intervals of what is cross-validated are widened as in :mod:`.crossed`. For the area the
+    spread over the draws is that of leaving out one participant, which costs far fewer fits than
+    leaving out pairs.
+
     Args:
-        x: (n, k) measures, none of them missing; each varies even without any two participants,
-            or it is left unused where it does not.
+        x: (n, k) measures, none of them missing. One that does not vary is left unused.
         patient: (n,) who is one; at least two are, and two are not.
+        seed: of the draws.
         level: of the intervals.
     """
-    n = len(x)
-    cases, others = np.flatnonzero(patient), np.flatnonzero(~patient)
-    everyone = np.ones((1, n), dtype=bool)
-    alone = ~np.eye(n, dtype=bool)
-    left = np.array([(i, j) for i in cases for j in others])
-    paired = np.ones((len(left), n), dtype=bool)
-    np.put_along_axis(paired, left, False, axis=1)
-
+    everyone = np.ones((1, len(x)))
     whole = log_odds(x, patient, everyone)[0]
-    single = np.diagonal(log_odds(x, patient, alone))
-    both = np.take_along_axis(log_odds(x, patient, paired), left, axis=1)
-    pairs = (np.sign(both[:, 0] - both[:, 1]) + 1).reshape(len(cases), len(others)) / 2
+    single = left_out(x, patient, everyone)[0]
+    weights = draws(patient, seed)
+    parts = pieces(weights, x.size + len(x))
+    drawn = np.concatenate([left_out(x, patient, part) for part in parts])
+    pairs = left_pairs(x, patient)
+    hits = (np.sign(drawn[:, patient, None] - drawn[:, None, ~patient]) + 1) / 2
+    areas = np.einsum("fi,fij,fj->f", weights[:, patient], hits, weights[:, ~patient]) / pairs.size
+    crossed = Accuracy.of(single >= 0, patient, level)
     fitted = fit(x, patient, everyone)[0]
     return Combination(
         coefficients=fitted[1:],
@@ -82,37 +85,64 @@ def combine(
         probabilities=special.expit(single),
         apparent=Accuracy.of(whole >= 0, patient, level),
         apparent_auc=auc(whole[patient], whole[~patient], level),
-        crossed=Accuracy.of(single >= 0, patient, level),
-        crossed_auc=delong_interval(pairs, level),
+        crossed=inflated(crossed, (drawn >= 0) == patient, weights, patient),
+        crossed_auc=delong_interval(pairs, level, float(areas.std())),
     )
 
 
+def left_out(
+    x: NDArray[np.float64], patient: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(rows, n): each one's log odds from the fit to all others, for each row of weights."""
+    n = len(x)
+    others = np.repeat(weights[:, None, :], n, axis=1)
+    others[:, np.arange(n), np.arange(n)] = 0
+    odds = log_odds(x, patient, others.reshape(-1, n)).reshape(-1, n, n)
+    return np.diagonal(odds, axis1=1, axis2=2)
+
+
+def left_pairs(x: NDArray[np.float64], patient: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(patients, controls): 1 where the patient's log odds are the higher, both left out."""
+    cases, others = np.flatnonzero(patient), np.flatnonzero(~patient)
+    left = np.array([(i, j) for i in cases for j in others])
+    weights = np.ones((len(left), len(x)))
+    np.put_along_axis(weights, left, 0.0, axis=1)
+    parts = pieces(weights, 1 + x.shape[1])
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    odds = [
+        np.take_along_axis(log_odds(x, patient, part), pair, axis=1)
+        for part, pair in zip(parts, np.split(left, ends), strict=True)
+    ]
+    both = np.concatenate(odds)
+    return (np.sign(both[:, 0] - both[:, 1]) + 1).reshape(len(cases), len(others)) / 2
+
+
 def log_odds(
-    x: NDArray[np.float64], patient: NDArray[np.bool_], used: NDArray[np.bool_]
+    x: NDArray[np.float64], patient: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(fits, n): log odds of everyone in each of the fits, see :func:`fit`."""
-    b = fit(x, patient, used)
-    return b[:, :1] + np.einsum("fnk,fk->fn", _standardised(x, used), b[:, 1:])
+    b = fit(x, patient, weights)
+    return b[:, :1] + np.einsum("fnk,fk->fn", _standardised(x, weights), b[:, 1:])
 
 
 def fit(
-    x: NDArray[np.float64], patient: NDArray[np.bool_], used: NDArray[np.bool_]
+    x: NDArray[np.float64], patient: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Many fits at once, by Newton's method with steps halved where they go too far.
 
     Args:
         x: (n, k) measures.
         patient: (n,) who is one.
-        used: (fits, n) who takes part in each fit.
+        weights: (fits, n) how often each counts in each fit; both groups have a part in each.
 
     Returns:
         (fits, 1 + k): intercept and coefficients per SD of those who take part.
     """
     design = np.concatenate(
-        [np.ones((*used.shape, 1)), _standardised(x, used)], axis=2
+        [np.ones((*weights.shape, 1)), _standardised(x, weights)], axis=2
     )  # (fits, n, 1 + k)
     sign = np.where(patient, 1.0, -1.0)
-    weights = _balanced(patient, used)
+    weights = _balanced(patient, weights)
     ridge = np.full(design.shape[2], RIDGE)
     ridge[0] = 0.0
 
@@ -120,7 +150,7 @@ def fit(
         margin = sign * np.einsum("fnk,fk->fn", design, b)
         return (weights * np.logaddexp(0, -margin)).sum(1) + 0.5 * (ridge * b**2).sum(1)
 
-    b = np.zeros((len(used), design.shape[2]))
+    b = np.zeros((len(weights), design.shape[2]))
     for _ in range(STEPS):
         p = special.expit(np.einsum("fnk,fk->fn", design, b))
         slope = np.einsum("fnk,fn->fk", design, weights * (p - patient)) + ridge * b
@@ -135,9 +165,9 @@ def fit(
     return b
 
 
-def _standardised(x: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(fits, n, k): by mean and SD of those used; 0 where these do not vary."""
-    share = used / used.sum(1, keepdims=True)
+def _standardised(x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(fits, n, k): by mean and SD of those who count; 0 where these do not vary."""
+    share = weights / weights.sum(1, keepdims=True)
     mean = share @ x
     away = x[None] - mean[:, None, :]
     sd = np.sqrt(np.einsum("fn,fnk->fk", share, away**2))
@@ -145,8 +175,8 @@ def _standardised(x: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np
     return np.where(tiny[:, None, :], 0.0, away / np.where(tiny, 1.0, sd)[:, None, :])
 
 
-def _balanced(patient: NDArray[np.bool_], used: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(fits, n) weights: each group's sum to half of those used."""
-    n = used.sum(1, keepdims=True)
-    cases = (used & patient).sum(1, keepdims=True)
-    return used * np.where(patient, n / (2 * cases), n / (2 * (n - cases)))
+def _balanced(patient: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(fits, n) weights of which each group has half."""
+    n = weights.sum(1, keepdims=True)
+    cases = (weights * patient).sum(1, keepdims=True)
+    return weights * np.where(patient, n / (2 * cases), n / (2 * (n - cases)))

@@ -1,8 +1,8 @@
-"""Receiver operating characteristic of one measure, and the same cross-validated.
+"""Receiver operating characteristic of one measure.
 
 ``patients`` and ``controls`` are the measure's values in both groups. Whether patients have the
-higher or the lower values is found from the data, :func:`direction`, and so belongs to what is
-cross-validated.
+higher or the lower values is found from the data, and so belongs to what is cross-validated in
+:mod:`.crossed`.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ def auc(patients: Values, controls: Values, level: float = LEVEL) -> Estimate:
     return delong_interval(comparisons(patients, controls), level)
 
 
-def delong_interval(pairs: Values, level: float = LEVEL) -> Estimate:
+def delong_interval(pairs: Values, level: float = LEVEL, error: float = 0.0) -> Estimate:
     """The mean of the comparisons (m, n) and its interval.
 
-    logit(area) +- z s / (area (1 - area)), s from :func:`delong_error`. On the area's own scale
+    logit(area) +- z s / (area (1 - area)), s from :func:`delong_error`, or ``error`` where that
+    is larger. On the area's own scale
     the same s covers less: for normal values of 22 and 14 it held an area of 0.92 in 86 % of
     repeats, and this one in 95 %. Where all pairs agree s is 0 and says nothing; there the
     interval is Wilson's for the smaller group, all of whose members are right.
@@ -66,7 +67,7 @@ def delong_interval(pairs: Values, level: float = LEVEL) -> Estimate:
     Source: Qin and Hotilovac, Stat Methods Med Res 2008, 17:207 (logit transformation).
     """
     area = float(pairs.mean())
-    error = delong_error(pairs)
+    error = max(error, delong_error(pairs))
     if area in (0.0, 1.0):
         n = min(pairs.shape)
         bound = wilson(n if area else 0, n, level)
@@ -101,64 +102,78 @@ def curve(patients: Values, controls: Values) -> tuple[Values, Values]:
 
 
 def youden(patients: Values, controls: Values) -> Rule:
-    """The threshold of the largest sensitivity + specificity - 1.
-
-    It lies half-way between neighbouring values. Of equally good ones it is the one with the
-    larger gap around it, then the one nearest the middle of both medians.
+    """The threshold of the largest sensitivity + specificity - 1, see :func:`youden_rules`.
 
     Source: Youden, Cancer 1950, 3:32.
     """
-    sign = direction(patients, controls)
-    p, c = sign * patients, sign * controls
-    values = np.unique(np.concatenate([p, c]))
-    if len(values) == 1:
-        return Rule(float(sign * values[0]), sign)
-    cuts, gaps = (values[1:] + values[:-1]) / 2, np.diff(values)
-    index = (p[None, :] >= cuts[:, None]).mean(1) + (c[None, :] < cuts[:, None]).mean(1)
-    best = np.flatnonzero(index >= index.max() - 1e-12)
-    middle = (np.median(p) + np.median(c)) / 2
-    chosen = best[np.lexsort((np.abs(cuts[best] - middle), -gaps[best]))[0]]
-    return Rule(float(sign * cuts[chosen]), sign)
+    values, is_patient = joined(patients, controls)
+    thresholds, signs = youden_rules(values, is_patient, np.ones((1, len(values))))
+    return Rule(float(thresholds[0]), int(signs[0]))
+
+
+def youden_rules(
+    values: Values, is_patient: NDArray[np.bool_], weights: Values
+) -> tuple[Values, NDArray[np.int64]]:
+    """Youden's threshold for many weightings of the same participants at once.
+
+    It lies half-way between neighbouring values. Of equally good ones it is the one with the
+    larger gap around it, then the one nearest the middle of both means.
+
+    Args:
+        values: (n,) the measure.
+        is_patient: (n,).
+        weights: (rows, n), 0 for whoever has no part; both groups have a part in each row.
+
+    Returns:
+        (rows,) thresholds, and (rows,) signs as in :class:`Rule`.
+    """
+    distinct, place = np.unique(values, return_inverse=True)
+    if len(distinct) == 1:
+        return np.full(len(weights), distinct[0]), np.ones(len(weights), dtype=np.int64)
+    at = np.zeros((len(values), len(distinct)))
+    at[np.arange(len(values)), place] = 1
+    shares = []  # (rows, distinct) of each group at each value
+    for group in (is_patient, ~is_patient):
+        counts = (weights * group) @ at
+        shares.append(counts / counts.sum(1, keepdims=True))
+    patients, controls = shares
+    below_p, below_c = np.cumsum(patients, axis=1), np.cumsum(controls, axis=1)
+    area = (patients * (below_c - controls / 2)).sum(1)
+    signs = np.where(area >= 0.5 - 1e-12, 1, -1)
+
+    present = patients + controls > 0
+    lower = np.maximum.accumulate(np.where(present, distinct, -np.inf), axis=1)[:, :-1]
+    upper = np.where(present, distinct, np.inf)[:, ::-1]
+    upper = np.minimum.accumulate(upper, axis=1)[:, ::-1][:, 1:]
+    inside = np.isfinite(lower) & np.isfinite(upper)
+    lower, upper = np.where(inside, lower, 0.0), np.where(inside, upper, 0.0)
+    cuts = (lower + upper) / 2
+
+    index = np.where(inside, signs[:, None] * (below_c - below_p)[:, :-1], -np.inf)
+    best = index >= index.max(1, keepdims=True) - 1e-12
+    gaps = np.where(best, upper - lower, -np.inf)
+    best &= gaps >= gaps.max(1, keepdims=True) * (1 - 1e-12)
+    middle = (patients + controls) @ distinct / 2
+    away = np.where(best, np.abs(cuts - middle[:, None]), np.inf)
+    chosen = np.take_along_axis(cuts, away.argmin(1)[:, None], axis=1)[:, 0]
+    # With a single value left there is no gap; then that value is the threshold.
+    alone = ~inside.any(1)
+    chosen[alone] = (present[alone] * distinct).sum(1)
+    return chosen, signs
 
 
 def apparent(patients: Values, controls: Values, level: float = LEVEL) -> Accuracy:
-    """Accuracy at Youden's threshold on the values that it was chosen on: too good."""
+    """Accuracy at Youden's threshold on the values that it was chosen on: too good.
+
+    Its Wilson intervals are those of a threshold that was fixed beforehand. For 22 and 14 normal
+    values they hold the truth in 73 to 91 % of repeats; see :mod:`.crossed`.
+    """
     rule = youden(patients, controls)
-    values, is_patient = _joined(patients, controls)
+    values, is_patient = joined(patients, controls)
     return Accuracy.of(rule.calls(values), is_patient, level)
 
 
-def leave_one_out(patients: Values, controls: Values, level: float = LEVEL) -> Accuracy:
-    """Accuracy where each participant's direction and threshold come from all others.
-
-    Source: Lachenbruch and Mickey, Technometrics 1968, 10:1 (leaving one out).
-    """
-    values, is_patient = _joined(patients, controls)
-    called = np.zeros(len(values), dtype=bool)
-    for i in range(len(values)):
-        others = np.arange(len(values)) != i
-        rule = youden(values[others & is_patient], values[others & ~is_patient])
-        called[i] = rule.calls(values[i : i + 1])[0]
-    return Accuracy.of(called, is_patient, level)
-
-
-def leave_pair_out(patients: Values, controls: Values, level: float = LEVEL) -> Estimate:
-    """Area under the curve where each pair's direction comes from all others.
-
-    Pooling predictions that leave one out would count the shift between folds; leaving out
-    pairs does not, because both values of a pair are compared within one fold.
-
-    Source: Airola et al., Comput Stat Data Anal 2011, 55:1828.
-    """
-    pairs = comparisons(patients, controls)
-    m, n = pairs.shape
-    if min(m, n) < 2:
-        return UNKNOWN
-    rest = pairs.sum() - pairs.sum(1, keepdims=True) - pairs.sum(0, keepdims=True) + pairs
-    upwards = rest >= 0.5 * (m - 1) * (n - 1)
-    return delong_interval(np.where(upwards, pairs, 1 - pairs), level)
-
-
-def _joined(patients: Values, controls: Values) -> tuple[Values, NDArray[np.bool_]]:
+def joined(patients: Values, controls: Values) -> tuple[Values, NDArray[np.bool_]]:
+    """All values, patients first, and who is a patient."""
     values = np.concatenate([patients, controls])
     return values, np.arange(len(values)) < len(patients)
