@@ -126,7 +126,7 @@ def in_scene(node: Any) -> bool:
 def suggest(scene: Any) -> Inputs:
     """Sensible choices, by names and terminology; results of this module are no inputs."""
     inputs = Inputs()
-    segmentations = [n for n in _nodes(scene, "vtkMRMLSegmentationNode") if _is_input(n)]
+    segmentations = [n for n in all_nodes(scene, "vtkMRMLSegmentationNode") if is_input(n)]
     for node in segmentations:
         found = suggest_segments(node)
         known = sum(bool(found[tissue]) for tissue in _FIELDS)
@@ -135,7 +135,7 @@ def suggest(scene: Any) -> Inputs:
     inputs.volumes = _suggested_volumes(scene, inputs.segmentation)
     points = [
         n
-        for n in _nodes(scene, "vtkMRMLMarkupsFiducialNode")
+        for n in all_nodes(scene, "vtkMRMLMarkupsFiducialNode")
         if re.search(r"foot|hand|face|divid", n.GetName() or "", re.IGNORECASE)
     ]
     inputs.dividers = points[0] if points else None
@@ -174,7 +174,7 @@ def _coded_role(segment: Any) -> str:
 
 def _suggested_volumes(scene: Any, segmentation: Any) -> list[Any]:
     """Volumes with the name of a contrast; else the one that was segmented, or the only one."""
-    volumes = [n for n in _nodes(scene, "vtkMRMLScalarVolumeNode") if _is_map(n)]
+    volumes = [n for n in all_nodes(scene, "vtkMRMLScalarVolumeNode") if _is_map(n)]
     named = [n for n in volumes if _is_contrast(n.GetName() or "")]
     if named:
         return named
@@ -193,14 +193,14 @@ def _is_contrast(name: str) -> bool:
 def _is_map(node: Any) -> bool:
     data = node.GetImageData()
     return (
-        _is_input(node)
+        is_input(node)
         and not node.IsA("vtkMRMLLabelMapVolumeNode")
         and data is not None
         and data.GetNumberOfScalarComponents() == 1
     )
 
 
-def _is_input(node: Any) -> bool:
+def is_input(node: Any) -> bool:
     """Whether a node may be measured: not hidden, and no result but its maps and tissues."""
     result = node.GetAttribute(RESULT) or ""
     return not node.GetHideFromEditors() and (
@@ -208,7 +208,8 @@ def _is_input(node: Any) -> bool:
     )
 
 
-def _nodes(scene: Any, class_name: str) -> list[Any]:
+def all_nodes(scene: Any, class_name: str) -> list[Any]:
+    """All nodes of a class, or of one derived from it."""
     count = scene.GetNumberOfNodesByClass(class_name)
     return [scene.GetNthNodeByClass(n, class_name) for n in range(count)]
 
