@@ -7,6 +7,9 @@ at d + sigma^2 / 2 * (sum of curvatures) + O(sigma^4): three widths that double 
 cancel the two leading terms (Richardson extrapolation). Wide kernels average the staircase
 away, narrow ones follow strong curvature and fine structure, so each place uses the widest
 kernel within which there is nothing but this one, gently curved border.
+
+The wide kernels work on every second voxel. The narrow ones, which need them all, are worked
+out only where the border asks for them, and in the part of the box that it runs through.
 """
 
 from __future__ import annotations
@@ -16,17 +19,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
+
+from .cells import Cells
 
 VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
 thick slices only: there a kernel averages over a line of the border and not over a patch."""
 
-COARSE_FROM = 8.0
-"""Variance from which on every second voxel is enough."""
+COARSE_FROM = 4
+"""Which of the variances is the first that every second voxel is enough for."""
 
 NEAR = 2.5
 """How far from a border, in voxels of the finest axis, its distance is worked out."""
+
+REACH = 6
+"""Voxels around the wanted ones that the narrow kernels see; even, so that every second voxel
+of the part is every second voxel of the whole."""
 
 RICHARDSON = (8 / 3, -2.0, 1 / 3)
 """Weights on three variances v, 2 v, 4 v that cancel errors of order v and v^2."""
@@ -36,8 +45,9 @@ LONE_BORDER = 0.13
 border to be taken as alone and gently curved. Chosen on the shapes of Testing/Benchmark: less
 lets in more staircase, more lets in bias where the cortex folds tightly."""
 
-CURVATURE_LEVEL = 3
-"""Which of the variances the curvature is taken at."""
+BETWEEN = np.array([3, -25, 150, 150, -25, 3]) / 256
+"""Weights of six values in a row on the place in their middle, exact for polynomials of degree
+five."""
 
 MAX_CURVATURE = 0.5
 """Sum of curvatures, in 1/voxel, beyond which a number is staircase and not shape."""
@@ -54,6 +64,20 @@ EVEN = 1.5
 
 CLEARANCE = 0.02
 """Distance in voxels that a border keeps from every voxel centre."""
+
+BEFORE_HALVING = np.array([1, 4, 6, 4, 1]) / 16
+"""Weights of a voxel and its neighbours in the average that every second voxel is kept of. Sums
+over every second voxel of products with polynomials up to degree three are then the same
+whichever ones are kept, so a border is not drawn towards them."""
+
+HALVING = 1.0
+"""Variance of these weights in squared voxels."""
+
+GRAIN = 4.0
+"""Width in voxels of the Gaussian that the way to the nearest known place is averaged with."""
+
+SMOOTHING = 2.0
+"""Width in voxels of the Gaussian that the choice of kernels is averaged with."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +101,7 @@ def find_border(
     spacing: tuple[float, float, float],
     axes: tuple[int, ...] = (0, 1, 2),
     wanted: NDArray[np.bool_] | None = None,
+    known: Known | None = None,
 ) -> Border:
     """Where the border of a label runs between voxels.
 
@@ -86,75 +111,32 @@ def find_border(
         spacing: mm along (k, j, i).
         axes: axes to work along; others are separate slices.
         wanted: (k, j, i) where the border is asked for; everywhere by default.
+        known: where ``inside`` says anything; everywhere by default. The border goes on past
+            what is known as it came, and is not asked for there.
 
     Returns:
         The border. The distance's sign agrees with every voxel but those of 0.5: the border never
         jumps over a voxel centre, so it stays within a voxel of the staircase and a one-voxel
         sulcus stays open.
     """
-    scale = _Scale(spacing, axes)
-    variances = VARIANCES if scale.is_thick else VARIANCES[:-1]
-    blurred = _blur(inside, scale, variances)
-    least = ndtr(-NEAR / np.sqrt(variances[1]))
-    close = (blurred[1] > least) & (blurred[1] < 1 - least)
-    near = np.flatnonzero(close if wanted is None else close & wanted)
-    label = inside.reshape(-1)[near]
-    distances = [
-        np.float32(np.sqrt(v)) * ndtri(np.clip(g.reshape(-1)[near], 1e-6, 1 - 1e-6))
-        for v, g in zip(variances, blurred, strict=True)
-    ]
-    first, second, third = (np.float32(w) for w in RICHARDSON)
-    estimates = [
-        first * a + second * b + third * c
-        for a, b, c in zip(distances, distances[1:], distances[2:], strict=False)
-    ]
-    level = _lone_level(blurred, distances, variances, near, scale)
-    level = _allowed_by_labels(level, estimates, label, near, inside.shape, axes)
-    distance = _interpolate(estimates, _smoothed(level, near, inside.shape, scale))
-    distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
-    distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
-    # Where a border runs through a voxel's centre, the matrix would have an endless entry.
-    distance = np.where(np.abs(distance) < CLEARANCE, np.copysign(CLEARANCE, distance), distance)
-    found = Border(
-        _painted(distance * scale.unit, near, inside.shape),
-        _painted(_curvature(distances) / scale.unit, near, inside.shape),
-    )
-    _face_thick_slices(found.distance, inside, scale, wanted)
-    return found
-
-
-def _face_thick_slices(
-    distance: NDArray[np.float32],
-    inside: NDArray[np.float32],
-    scale: _Scale,
-    wanted: NDArray[np.bool_] | None,
-) -> None:
-    """Put a border that faces thick slices half-way between two of them, in place.
-
-    No kernel as narrow as the fine axes' voxels reaches from one thick slice to the next.
-    """
-    for axis in scale.axes:
-        if scale.steps[axis] < EVEN:
-            continue
-        half = np.float32(scale.steps[axis] * scale.unit / 2)
-        first = np.moveaxis(inside, axis, 0)
-        step = first[1:] - first[:-1]
-        crossed = np.abs(step) > 0.5
-        if wanted is not None:
-            there = np.moveaxis(wanted, axis, 0)
-            crossed &= there[1:] | there[:-1]
-        along = np.moveaxis(distance, axis, 0)
-        for side, sign in ((along[1:], 1), (along[:-1], -1)):
-            lacking = crossed & np.isnan(side)
-            side[lacking] = sign * half * np.sign(step[lacking])
-
-
-def _painted(
-    values: NDArray[np.float64], voxels: NDArray[np.int64], shape: tuple[int, ...]
-) -> NDArray[np.float32]:
-    array = np.full(shape, np.nan, np.float32)
-    array.reshape(-1)[voxels] = values
-    return array
+    scale = _Scale(spacing, axes, inside.shape)
+    if wanted is None:
+        wanted = np.ones(inside.shape, bool)
+    if known is not None:
+        wanted = wanted & known.mask
+    distance = np.full(inside.shape, np.nan, np.float32)
+    curvature = np.full(inside.shape, np.nan, np.float32)
+    part = _around(wanted, scale)
+    if part is not None:
+        kernels = _Kernels(inside, known, part, scale)
+        near = np.flatnonzero(_crossed(kernels.inside, scale) & wanted[part])
+        found, bend = _distance_and_bend(kernels, near, scale)
+        for whole, values in ((distance, found * scale.unit), (curvature, bend / scale.unit)):
+            box = np.full(kernels.shape, np.nan, np.float32)
+            box.reshape(-1)[near] = values
+            whole[part] = box
+    _face_thick_slices(distance, inside, scale, wanted)
+    return Border(distance, curvature)
 
 
 def has_thick_slices(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> bool:
@@ -172,84 +154,328 @@ def has_thick_slices(spacing: tuple[float, float, float], axes: tuple[int, ...])
 class _Scale:
     """Lengths in voxels of the finest measured axis."""
 
-    def __init__(self, spacing: tuple[float, float, float], axes: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        spacing: tuple[float, float, float],
+        axes: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> None:
         self.axes = axes
         self.unit = min(spacing[a] for a in axes)
         self.steps = [s / self.unit for s in spacing]
-        self.is_thick = has_thick_slices(spacing, axes)
+        self.halved = [a for a in axes if self.steps[a] < EVEN and shape[a] > 3]
+        thick = has_thick_slices(spacing, axes)
+        self.variances = VARIANCES if thick else VARIANCES[:-1]
+        self.top = len(self.variances) - len(RICHARDSON)
+        """The widest level: its estimate takes the last three variances."""
 
-    def sigmas(self, width: float) -> list[float]:
+    def sigmas(self, variance: float) -> list[float]:
         """Widths along (k, j, i) in voxels of each axis."""
+        width = np.sqrt(variance)
         return [width / s if a in self.axes else 0.0 for a, s in enumerate(self.steps)]
 
+    def reach(self, axis: int) -> int:
+        """Voxels within ``NEAR``."""
+        return int(NEAR / self.steps[axis]) if axis in self.axes else 0
 
-def _blur(
-    inside: NDArray[np.float32], scale: _Scale, variances: tuple[float, ...]
-) -> list[NDArray[np.float32]]:
-    """The label blurred to each of the variances, each from the one before.
 
-    From ``COARSE_FROM`` on the blurred label is smooth enough to be kept at every second voxel:
-    blurring there costs a small part, and interpolation brings it back.
+def grown(mask: NDArray[np.bool_], reach: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask with all voxels up to ``reach`` (k, j, i) voxels from it along every axis."""
+    for axis, steps in enumerate(reach):
+        for _ in range(steps):
+            along = np.moveaxis(mask, axis, 0)
+            more = along.copy()
+            more[1:] |= along[:-1]
+            more[:-1] |= along[1:]
+            mask = np.moveaxis(more, 0, axis)
+    return mask
+
+
+def _crossed(inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.bool_]:
+    """Voxels with both sides of the border near them."""
+    reach = tuple(scale.reach(axis) for axis in range(3))
+    return grown(inside > 0.48, reach) & grown(inside < 0.52, reach)
+
+
+def _around(wanted: NDArray[np.bool_], scale: _Scale) -> tuple[slice, ...] | None:
+    """The part of the box that holds what is wanted and what the narrow kernels see of it."""
+    part = []
+    for axis, size in enumerate(wanted.shape):
+        used = np.flatnonzero(wanted.any(axis=tuple(a for a in range(3) if a != axis)))
+        if not len(used):
+            return None
+        margin = REACH if axis in scale.axes else 0
+        low = max(int(used[0]) - margin, 0)
+        part.append(slice(low - low % 2, min(int(used[-1]) + margin + 1, size)))
+    return tuple(part)
+
+
+class Known:
+    """Where a label map says anything, and how its borders go on elsewhere.
+
+    A place with too little known around it takes the value of the nearest that has enough. Such
+    values are averages over voxels, which say where between the voxels a border runs, so the
+    border goes on as it came.
+
+    Args:
+        mask: (k, j, i) what is known.
+        spacing: mm along (k, j, i).
+        axes: measured axes.
     """
-    blurred, previous, done = [], inside, 0.0
-    halved = [a for a in scale.axes if scale.steps[a] < EVEN and inside.shape[a] > 3]
-    for variance in variances:
-        sigma = np.array(scale.sigmas(np.sqrt(variance - done)))
-        if variance == COARSE_FROM:
-            previous = previous[tuple(slice(None, None, 1 + (a in halved)) for a in range(3))]
-        if variance >= COARSE_FROM:
-            sigma[halved] /= 2
-        previous = ndimage.gaussian_filter(previous, sigma, truncate=3.0, mode="nearest")
-        fine = previous
-        if variance >= COARSE_FROM:
-            for axis in halved:
-                fine = _doubled(fine, axis, inside.shape[axis])
-        blurred.append(fine)
-        done = variance
-    return blurred
+
+    def __init__(
+        self,
+        mask: NDArray[np.bool_],
+        spacing: tuple[float, float, float],
+        axes: tuple[int, ...],
+    ) -> None:
+        self.mask = mask
+        scale = _Scale(spacing, axes, mask.shape)
+        self._weight = np.maximum(_halved(mask.astype(np.float32), scale), np.float32(0.5))
+        enough = self._weight > 0.5
+        self._lacking: tuple[NDArray, ...] = ()
+        if not enough.all() and enough.any():
+            self._lacking = np.nonzero(~enough)
+            self._nearest, self._source = _way_back(enough, self._lacking, scale)
+
+    def every_second(self, inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
+        """A label at every second voxel, averaged with its neighbours, continued everywhere."""
+        value = _halved(np.where(self.mask, inside, np.float32(0)), scale)
+        value /= self._weight
+        if len(self._lacking):
+            value[self._lacking] = value[self._nearest]
+            value[self._lacking] = ndimage.map_coordinates(
+                value, self._source, order=1, mode="nearest"
+            )
+        return value
+
+
+def _way_back(
+    enough: NDArray[np.bool_], lacking: tuple[NDArray, ...], scale: _Scale
+) -> tuple[tuple[NDArray, ...], NDArray[np.float32]]:
+    """For places that lack something: the nearest that does not, and (3, n) the point that they
+    are continued from. The way there is averaged over neighbours, which takes the grid's grain
+    out of it."""
+    # Slices that are measured one by one are continued one by one.
+    apart = 1e3 * max(scale.steps) * max(enough.shape)
+    lengths = [2 * s if a in scale.halved else s for a, s in enumerate(scale.steps)]
+    sampling = [
+        length if a in scale.axes else apart
+        for a, length in enumerate(np.round(lengths, 6))  # so that ties do not hang on rounding
+    ]
+    nearest = ndimage.distance_transform_edt(
+        ~enough, sampling, return_distances=False, return_indices=True
+    )
+    sigma = [GRAIN / n if a in scale.axes else 0.0 for a, n in enumerate(lengths)]
+    source = np.empty((3, len(lacking[0])), np.float32)
+    for axis, size in enumerate(enough.shape):
+        own = np.arange(size, dtype=np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+        way = ndimage.gaussian_filter(nearest[axis] - own, sigma, truncate=2)
+        source[axis] = lacking[axis] + way[lacking]
+    return tuple(n[lacking] for n in nearest), source
+
+
+class _Kernels:
+    """A label blurred to all variances in part of a box, the narrow ones only when asked for.
+
+    Attributes:
+        shape: of the part.
+        inside: (k, j, i) the label there, continued into what is not known.
+    """
+
+    def __init__(
+        self,
+        inside: NDArray[np.float32],
+        known: Known | None,
+        part: tuple[slice, ...],
+        scale: _Scale,
+    ) -> None:
+        self._scale = scale
+        coarse = known.every_second(inside, scale) if known else _halved(inside, scale)
+        self.inside = inside[part]
+        self.shape = self.inside.shape
+        if known and not known.mask[part].all():
+            continued = _every_voxel(coarse, part, scale)
+            self.inside = np.where(known.mask[part], self.inside, continued)
+        self._blurred: dict[int, NDArray[np.float32]] = {}
+        self._blur_coarse(coarse, part)
+
+    def __getitem__(self, number: int) -> NDArray[np.float32]:
+        """(k, j, i) the label blurred to one of the variances."""
+        if number not in self._blurred:
+            self._blur_fine()
+        return self._blurred[number]
+
+    def _blur_coarse(self, coarse: NDArray[np.float32], part: tuple[slice, ...]) -> None:
+        scale = self._scale
+        done = np.zeros(3)
+        done[scale.halved] = HALVING  # of what was left out and of its own voxels
+        for number in range(COARSE_FROM, len(scale.variances)):
+            goal = np.square(scale.sigmas(scale.variances[number]))
+            sigma = np.sqrt(goal - done)
+            sigma[scale.halved] /= 2
+            coarse = ndimage.gaussian_filter(coarse, sigma, truncate=3.0, mode="nearest")
+            self._blurred[number] = _every_voxel(coarse, part, scale)
+            done = goal
+
+    def _blur_fine(self) -> None:
+        scale = self._scale
+        previous, done = self.inside, 0.0
+        for number, variance in enumerate(scale.variances[:COARSE_FROM]):
+            sigma = scale.sigmas(variance - done)
+            previous = ndimage.gaussian_filter(previous, sigma, truncate=3.0, mode="nearest")
+            self._blurred[number] = previous
+            done = variance
+
+
+def _halved(array: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
+    """Every second voxel along the fine axes, averaged with its neighbours."""
+    for axis in scale.halved:
+        mean = ndimage.correlate1d(array, BEFORE_HALVING, axis, mode="nearest")
+        array = mean[tuple(slice(None, None, 1 + (a == axis)) for a in range(3))]
+    return np.ascontiguousarray(array)
+
+
+def _every_voxel(
+    coarse: NDArray[np.float32], part: tuple[slice, ...], scale: _Scale
+) -> NDArray[np.float32]:
+    """What is known at every second voxel, interpolated at all voxels of a part of the box."""
+    fine = coarse[
+        tuple(
+            slice(s.start // 2, -(-s.stop // 2)) if a in scale.halved else s
+            for a, s in enumerate(part)
+        )
+    ]
+    for axis in reversed(scale.halved):
+        fine = _doubled(fine, axis, part[axis].stop - part[axis].start)
+    return fine
 
 
 def _doubled(array: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
     """Voxels between the given ones along an axis by six-point interpolation, ``size`` in all."""
-    given = np.moveaxis(array, axis, 0)
-    count = len(given)
-    padded = given[np.clip(np.arange(-2, count + 3), 0, count - 1)]
-    between = (padded[2:-3] + padded[3:-2]) * np.float32(150 / 256)
-    between -= (padded[1:-4] + padded[4:-1]) * np.float32(25 / 256)
-    between += (padded[:-5] + padded[5:]) * np.float32(3 / 256)
-    result = np.empty((size, *given.shape[1:]), np.float32)
-    result[::2] = given
-    result[1::2] = between[: size // 2]
-    return np.moveaxis(result, 0, axis)
+    between = ndimage.correlate1d(array, BETWEEN, axis, mode="nearest", origin=-1)
+    shape = [size if a == axis else n for a, n in enumerate(array.shape)]
+    result = np.empty(shape, np.float32)
+    along = np.moveaxis(result, axis, 0)
+    along[::2] = np.moveaxis(array, axis, 0)
+    along[1::2] = np.moveaxis(between, axis, 0)[: size // 2]
+    return result
 
 
-def _curvature(distances: list[NDArray]) -> NDArray[np.float64]:
-    """Sum of curvatures in 1/voxel, from how far the border moves as the kernel widens."""
-    i = CURVATURE_LEVEL
-    curvature = 2 * (distances[i + 1] - distances[i]) / VARIANCES[i]
-    return np.clip(curvature, -MAX_CURVATURE, MAX_CURVATURE)
+def _distance_and_bend(
+    kernels: _Kernels, near: NDArray[np.int64], scale: _Scale
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n,) signed distance in voxels and sum of curvatures in 1/voxel at some voxels."""
+    label = kernels.inside.reshape(-1)[near]
+    shifts = _Shifts(kernels, near, scale)
+    cells = Cells(near, kernels.shape, scale.halved)
+    level = _level(shifts, label, cells, scale)
+    if (level == scale.top).all():
+        distance, bend = shifts.estimate(scale.top), shifts.curvature(COARSE_FROM)
+    else:
+        smooth = _smoothed(level, cells, scale)
+        distance = _interpolate([shifts.estimate(i) for i in range(scale.top + 1)], smooth)
+        narrow, wide = (shifts.curvature(i) for i in (COARSE_FROM - 1, COARSE_FROM))
+        bend = np.where(smooth > scale.top - 0.5, wide, narrow)
+    distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
+    distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
+    # Where a border runs through a voxel's centre, the matrix would have an endless entry.
+    distance = np.where(np.abs(distance) < CLEARANCE, np.copysign(CLEARANCE, distance), distance)
+    return distance, np.clip(bend, -MAX_CURVATURE, MAX_CURVATURE)
 
 
-def _lone_level(
-    blurred: list[NDArray[np.float32]],
-    distances: list[NDArray],
-    variances: tuple[float, ...],
-    near: NDArray[np.int64],
+class _Shifts:
+    """Where each kernel alone would put the border, at some voxels."""
+
+    def __init__(self, kernels: _Kernels, near: NDArray[np.int64], scale: _Scale) -> None:
+        self._kernels, self._near, self._scale = kernels, near, scale
+        self._distances: dict[int, NDArray[np.float32]] = {}
+        self._estimates: dict[int, NDArray[np.float32]] = {}
+
+    def distance(self, number: int) -> NDArray[np.float32]:
+        """(n,) distance in voxels by one kernel, as if the border were flat."""
+        if number not in self._distances:
+            blurred = self._kernels[number].reshape(-1)[self._near]
+            width = np.float32(np.sqrt(self._scale.variances[number]))
+            flat = ndtri(np.clip(blurred, np.float32(1e-6), np.float32(1 - 1e-6)))
+            self._distances[number] = (width * flat).astype(np.float32, copy=False)
+        return self._distances[number]
+
+    def estimate(self, level: int) -> NDArray[np.float32]:
+        """(n,) distance in voxels by three kernels, from number ``level`` on."""
+        if level not in self._estimates:
+            first, second, third = (np.float32(weight) for weight in RICHARDSON)
+            self._estimates[level] = (
+                self.distance(level) * first
+                + self.distance(level + 1) * second
+                + self.distance(level + 2) * third
+            )
+        return self._estimates[level]
+
+    def curvature(self, number: int) -> NDArray[np.float32]:
+        """(n,) sum of curvatures in 1/voxel, from how far the border moves as a kernel widens."""
+        moved = self.distance(number + 1) - self.distance(number)
+        return moved * np.float32(2 / self._scale.variances[number])
+
+    def is_lone(self, level: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the kernels of a level meet nothing but this border, at some of the voxels.
+
+        Near a lone flat border the distance has a gradient of length one. Curvature changes
+        that, and so does a second border in the kernel's reach, such as the other side of a
+        sulcus.
+        """
+        widest = level + len(RICHARDSON) - 1
+        sigma = np.sqrt(self._scale.variances[widest])
+        density = np.exp(-0.5 * (self.distance(widest)[places] / sigma) ** 2) / np.sqrt(2 * np.pi)
+        slope = _gradient(self._kernels[widest], self._near[places], self._scale)
+        return np.abs(sigma * slope / density - 1) <= LONE_BORDER
+
+
+def _level(
+    shifts: _Shifts,
+    label: NDArray[np.float32],
+    cells: Cells,
     scale: _Scale,
-) -> NDArray[np.float64]:
-    """(n,) the widest level whose kernels meet nothing but this border.
+) -> NDArray[np.int64]:
+    """(n,) the widest level whose kernels meet nothing but this border, and less around places
+    where its border would run on the wrong side of voxel centres."""
+    level = np.full(len(label), scale.top)
+    for i in range(scale.top, 0, -1):
+        at = np.flatnonzero(level == i)
+        if not len(at):
+            break
+        level[at[~shifts.is_lone(i, at)]] -= 1
+    allowed = level.copy()
+    for i in range(scale.top, 0, -1):
+        at = np.flatnonzero(allowed == i)
+        if len(at):
+            found, side = shifts.estimate(i)[at], label[at] - np.float32(0.5)
+            allowed[at[(found * np.sign(side) < -TOLERANCE)]] -= 1
+    wrong = np.flatnonzero(allowed < level)
+    if not len(wrong):
+        return level
+    limit = cells.lowest(wrong, allowed[wrong], scale.top)
+    reach = [3 if a in scale.axes else 1 for a in range(3)]
+    return np.minimum(level, cells.read(ndimage.minimum_filter(limit, reach)))
 
-    Near a lone flat border the distance has a gradient of length one. Curvature changes that,
-    and so does a second border in the kernel's reach, such as the other side of a sulcus.
-    """
-    top = len(variances) - 3
-    level = np.full(len(near), float(top))
-    for i in range(top, 0, -1):
-        sigma = np.sqrt(variances[i + 2])
-        density = np.exp(-0.5 * (distances[i + 2] / sigma) ** 2) / np.sqrt(2 * np.pi)
-        length = sigma * _gradient(blurred[i + 2], near, scale) / density
-        level = np.where(np.abs(length - 1) > LONE_BORDER, np.minimum(level, i - 1), level)
-    return level
+
+def _smoothed(level: NDArray[np.int64], cells: Cells, scale: _Scale) -> NDArray[np.float32]:
+    """The level averaged along the border, so that the border has no steps."""
+    width = scale.sigmas(SMOOTHING**2)
+    total = cells.blurred(level.astype(np.float32), width)
+    count = cells.blurred(np.ones(len(level), np.float32), width)
+    return (total / np.maximum(count, np.float32(1e-6))).astype(np.float32, copy=False)
+
+
+def _interpolate(
+    estimates: list[NDArray[np.float32]], level: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Estimates at fractional levels."""
+    stack = np.array(estimates)
+    low = np.clip(level.astype(int), 0, len(estimates) - 2)
+    place = np.arange(len(level))
+    part = level - low
+    return stack[low, place] * (1 - part) + stack[low + 1, place] * part
 
 
 def _gradient(
@@ -268,47 +494,26 @@ def _gradient(
     return np.sqrt(squared)
 
 
-def _allowed_by_labels(
-    level: NDArray[np.float64],
-    estimates: list[NDArray],
-    label: NDArray[np.float32],
-    near: NDArray[np.int64],
-    shape: tuple[int, ...],
-    axes: tuple[int, ...],
-) -> NDArray[np.float64]:
-    """The level lowered where its border would run on the wrong side of voxel centres."""
-    limit = np.full(len(near), len(estimates) - 1, np.uint8)
-    for i in range(len(estimates) - 1, 0, -1):
-        wrong = (estimates[i] > TOLERANCE) & (label < 0.5)
-        wrong |= (estimates[i] < -TOLERANCE) & (label > 0.5)
-        limit[wrong] = i - 1
-    if (limit == len(estimates) - 1).all():
-        return level
-    box = np.full(shape, len(estimates) - 1, np.uint8)
-    box.reshape(-1)[near] = limit
-    reach = [5 if a in axes else 1 for a in range(3)]
-    return np.minimum(level, ndimage.minimum_filter(box, reach).reshape(-1)[near])
+def _face_thick_slices(
+    distance: NDArray[np.float32],
+    inside: NDArray[np.float32],
+    scale: _Scale,
+    wanted: NDArray[np.bool_],
+) -> None:
+    """Put a border that faces thick slices half-way between two of them, in place.
 
-
-def _smoothed(
-    level: NDArray[np.float64], near: NDArray[np.int64], shape: tuple[int, ...], scale: _Scale
-) -> NDArray[np.float64]:
-    """The level averaged along the border, so that the border has no steps."""
-    if (level == level[:1]).all():
-        return level
-    total = np.zeros(shape, np.float32)
-    count = np.zeros(shape, np.float32)
-    total.reshape(-1)[near] = level
-    count.reshape(-1)[near] = 1
-    total = ndimage.gaussian_filter(total, scale.sigmas(2.0), truncate=3)
-    count = ndimage.gaussian_filter(count, scale.sigmas(2.0), truncate=3)
-    return (total.reshape(-1)[near] / np.maximum(count.reshape(-1)[near], 1e-6)).astype(float)
-
-
-def _interpolate(estimates: list[NDArray], level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Estimates at fractional levels."""
-    stack = np.array(estimates)
-    low = np.minimum(level.astype(int), len(estimates) - 2)
-    place = np.arange(len(level))
-    part = level - low
-    return stack[low, place] * (1 - part) + stack[low + 1, place] * part
+    No kernel as narrow as the fine axes' voxels reaches from one thick slice to the next.
+    """
+    for axis in scale.axes:
+        if scale.steps[axis] < EVEN:
+            continue
+        half = np.float32(scale.steps[axis] * scale.unit / 2)
+        first = np.moveaxis(inside, axis, 0)
+        step = first[1:] - first[:-1]
+        crossed = np.abs(step) > 0.5
+        there = np.moveaxis(wanted, axis, 0)
+        crossed &= there[1:] & there[:-1]
+        along = np.moveaxis(distance, axis, 0)
+        for side, sign in ((along[1:], 1), (along[:-1], -1)):
+            lacking = crossed & np.isnan(side)
+            side[lacking] = sign * half * np.sign(step[lacking])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .border import has_thick_slices
+from .cells import Cells
 from .laplace import Domain
 from .streamlines import Streamlines
 
@@ -40,31 +40,16 @@ def equivolume_depth(domain: Domain, lines: Streamlines) -> NDArray[np.float32]:
     known = np.flatnonzero(np.isfinite(volume) & np.isfinite(depth))
     excess = ((volume - depth) * weight)[known]
     places = domain.voxels[: domain.inside][domain.labelled][known]
-    total = _blurred(excess, places, domain)
-    share = _blurred(weight[known] ** 2, places, domain)
+    width = _bend_width(domain)
+    cells = Cells(places, domain.shape, [a for a, w in enumerate(width) if w > 2])
+    total = cells.blurred(excess, width)
+    share = cells.blurred(weight[known] ** 2, width)
     depth[known] += weight[known] * total / np.maximum(share, 1e-6)
     return np.clip(depth, 0, 1)
 
 
-def _blurred(
-    values: NDArray[np.float32], places: NDArray[np.int64], domain: Domain
-) -> NDArray[np.float32]:
-    """Values at some voxels, blurred over the box and read at the same voxels.
-
-    Blurring is done on cells of two voxels along each fine axis: the Gaussian is wide enough.
-    """
+def _bend_width(domain: Domain) -> list[float]:
+    """Width along (k, j, i), in voxels of each axis, that the bend is averaged over."""
     unit = min(domain.spacing[a] for a in domain.axes)
-    steps = [s / unit for s in domain.spacing]
-    halved = [2 if a in domain.axes and steps[a] < 1.5 else 1 for a in range(3)]
-    cells = [-(-n // h) for n, h in zip(domain.shape, halved, strict=True)]
-    index = [p // h for p, h in zip(np.unravel_index(places, domain.shape), halved, strict=True)]
-    cell = np.ravel_multi_index(index, cells)
-    total = np.bincount(cell, weights=values, minlength=int(np.prod(cells)))
-    thick = has_thick_slices(domain.spacing, domain.axes)
-    width = BEND_WIDTH_THICK if thick else BEND_WIDTH
-    sigma = [
-        width / (s * h) if a in domain.axes else 0.0
-        for a, (s, h) in enumerate(zip(steps, halved, strict=True))
-    ]
-    box = total.reshape(cells).astype(np.float32)
-    return ndimage.gaussian_filter(box, sigma, truncate=3).reshape(-1)[cell]
+    width = BEND_WIDTH_THICK if has_thick_slices(domain.spacing, domain.axes) else BEND_WIDTH
+    return [width * unit / s if a in domain.axes else 0.0 for a, s in enumerate(domain.spacing)]

@@ -21,7 +21,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .border import Border, find_border
+from .border import Border, Known, find_border, grown
 from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity
 from .volume_edge import layer_matrix, straight_edges
 
@@ -112,16 +112,14 @@ class Domain:
 
 def make_domain(ribbon: Ribbon) -> Domain:
     """Find the sub-voxel borders and list the voxels between and just beyond them."""
-    spacing = ribbon.grid.spacing
-    filled = _filled(ribbon)
-    reach = [5 if a in ribbon.axes else 1 for a in range(3)]
-    wanted = ndimage.maximum_filter((ribbon.tissue == GRAY).view(np.uint8), reach) > 0
+    reach = tuple(2 if a in ribbon.axes else 0 for a in range(3))
+    wanted = grown(ribbon.tissue == GRAY, reach)
+    inside_of = _tissue_insides(ribbon) if ribbon.line is None else _rim_insides(ribbon)
+    spacing, axes = ribbon.grid.spacing, ribbon.axes
+    known = Known(ribbon.tissue != CUT, spacing, axes) if ribbon.line is None else None
 
     def border(code: int) -> Border:
-        inside = (filled != code).astype(np.float32)
-        if ribbon.line is not None:
-            _draw_line(inside, ribbon, filled, code)
-        return find_border(inside, spacing, ribbon.axes, wanted)
+        return find_border(inside_of(code), spacing, axes, wanted, known)
 
     codes = [code for code, _ in BORDERS]
     with ThreadPoolExecutor(len(codes)) as pool:
@@ -138,26 +136,44 @@ def make_domain(ribbon: Ribbon) -> Domain:
     return replace(domain, straight=straight)
 
 
-def _filled(ribbon: Ribbon) -> NDArray[np.uint8]:
-    """(k, j, i) tissue codes where voxels of no known tissue take that of the nearest that has.
+Insides = Callable[[int], NDArray[np.float32]]
+"""What gives, for a border's tissue, (k, j, i) 0 at that tissue and 1 elsewhere."""
 
-    So borders go on past cut sides as they came. In rim style the tissue behind the lines does
-    not count: it was grown from the lines itself.
+
+def _tissue_insides(ribbon: Ribbon) -> Insides:
+    """Every voxel carries its tissue."""
+    return lambda code: (ribbon.tissue != code).astype(np.float32)
+
+
+def _rim_insides(ribbon: Ribbon) -> Insides:
+    """The borders run through the middle of the rim lines' voxels: 0.5 there."""
+    filled = _filled(ribbon)
+
+    def inside_of(code: int) -> NDArray[np.float32]:
+        inside = (filled != code).astype(np.float32)
+        _draw_line(inside, ribbon, filled, code)
+        return inside
+
+    return inside_of
+
+
+def _filled(ribbon: Ribbon) -> NDArray[np.uint8]:
+    """(k, j, i) tissue codes where all but gray matter and the rim lines takes the code of the
+    nearest of these.
+
+    So borders go on past cut sides as they came. The tissue behind the lines does not count: it
+    was grown from the lines itself.
     """
-    known = ribbon.tissue
-    if ribbon.line is not None:
-        known = np.where(ribbon.line | (known == GRAY), known, np.uint8(CUT))
-    if not (known == CUT).any():
-        return known
+    unknown = ~(ribbon.line | (ribbon.tissue == GRAY))
     # Slices that are measured one by one are filled one by one.
-    apart = 1e3 * max(ribbon.grid.spacing) * max(known.shape)
+    apart = 1e3 * max(ribbon.grid.spacing) * max(unknown.shape)
     # Rounded, so that ties do not hang on the last digit of a turned matrix.
     spacing = np.round(ribbon.grid.spacing, 6)
     sampling = [s if a in ribbon.axes else apart for a, s in enumerate(spacing)]
     nearest = ndimage.distance_transform_edt(
-        known == CUT, sampling, return_distances=False, return_indices=True
+        unknown, sampling, return_distances=False, return_indices=True
     )
-    return known[tuple(nearest)]
+    return ribbon.tissue[tuple(nearest)]
 
 
 def _draw_line(

@@ -192,18 +192,22 @@ def _boxed_tissue(
             f"No voxel carries the gray-matter label {_listed(settings.gm)}. "
             f"The labels in {labels.name} are: {_listed(np.unique(labels.array)[:30])}."
         )
-    box, start = [], []
-    for axis in range(3):
-        used = np.flatnonzero(gray.any(axis=tuple(a for a in range(3) if a != axis)))
-        low = max(int(used[0]) - MARGIN, 0)
-        start.append(low)
-        box.append(slice(low, int(used[-1]) + MARGIN + 1))
-    part = labels.array[tuple(box)]
+    box = _bounding_box(gray, MARGIN)
+    part = labels.array[box]
     tissue = np.zeros(part.shape, np.uint8)
     tissue[np.isin(part, (*settings.csf, *settings.other_bank))] = PIAL
     tissue[np.isin(part, settings.wm)] = WHITE
-    tissue[gray[tuple(box)]] = GRAY
-    return tissue, (start[0], start[1], start[2])
+    tissue[gray[box]] = GRAY
+    return tissue, (box[0].start, box[1].start, box[2].start)
+
+
+def _bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice, slice]:
+    """The slices that hold all of a mask that is not empty, and some voxels around it."""
+    box = []
+    for axis in range(3):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1))
+    return box[0], box[1], box[2]
 
 
 def _listed(values: NDArray | tuple[int, ...]) -> str:
@@ -228,19 +232,21 @@ def _fill_holes(
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Fill small enclosed holes. A hole may lie open to one side of the volume at most:
     the first and last slice cut through holes, but a region across a corner is none."""
-    pieces, sizes = _pieces(tissue != GRAY, grid, axes)
+    # All there is outside the gray matter's bounding box belongs to the background.
+    box = _bounding_box(tissue == GRAY, margin=1)
+    pieces, sizes = _pieces(tissue[box] != GRAY, grid, axes)
     if limit <= 0 or len(sizes) < 3:
         return tissue, []
     open_sides = np.zeros(len(sizes), int)
     for axis in range(3):
         for side in (0, -1):
             at_side = np.unique(np.take(pieces, side, axis=axis))
-            open_sides[at_side] += axis in axes or tissue.shape[axis] == 1
+            open_sides[at_side] += axis in axes or pieces.shape[axis] == 1
     small = (sizes <= limit) & (open_sides <= 1)
     if not small.any():
         return tissue, []
     filled = tissue.copy()
-    filled[small[pieces]] = GRAY
+    filled[box][small[pieces]] = GRAY
     message = (
         f"{_counted(int(small.sum()), 'hole')} in the gray matter of up to {limit:g} mm3 "
         f"({sizes[small].sum():.2f} mm3 together) filled."
@@ -252,12 +258,13 @@ def _drop_islands(
     tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Drop small loose pieces of gray matter."""
-    pieces, sizes = _pieces(tissue == GRAY, grid, axes)
+    box = _bounding_box(tissue == GRAY)
+    pieces, sizes = _pieces(tissue[box] == GRAY, grid, axes)
     small = sizes <= limit
     if limit <= 0 or len(sizes) < 3 or not small.any():
         return tissue, []
     kept = tissue.copy()
-    kept[small[pieces]] = CUT
+    kept[box][small[pieces]] = CUT
     message = (
         f"{_counted(int(small.sum()), 'loose piece')} of gray matter of up to {limit:g} mm3 "
         f"({sizes[small].sum():.2f} mm3 together) dropped."
