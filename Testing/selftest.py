@@ -1,6 +1,6 @@
-"""Run the module's own self-test on ``slicer-core``, without Slicer's window.
+"""Run the modules' own self-tests on ``slicer-core``, without Slicer's window.
 
-``python3 Testing/headless.py selftest`` calls this. In Slicer the same test class runs through
+``python3 Testing/headless.py selftest`` calls this. In Slicer the same test classes run through
 Testing/slicer_selftest.py.
 """
 
@@ -13,7 +13,8 @@ import unittest
 from pathlib import Path
 from types import ModuleType
 
-MODULE = Path(__file__).resolve().parents[1] / "ALSMotorCortex" / "ALSMotorCortex.py"
+FOLDER = Path(__file__).resolve().parents[1] / "ALSMotorCortex"
+MODULES = ("ALSMotorCortex", "ALSMotorCortexReading")
 
 
 def main(arguments: list[str]) -> int:
@@ -31,19 +32,25 @@ def main(arguments: list[str]) -> int:
     with running():
         # At start-up the module's plugins log that there is no window to plug into.
         logging.disable(logging.NOTSET if options.verbose else logging.CRITICAL)
-        suite = suite_of(load(MODULE), options.test)
+        suites = [suite_of(load(FOLDER / f"{name}.py"), options.test) for name in MODULES]
+        suite = unittest.TestSuite(suites)
         logging.disable(logging.NOTSET)
         result = unittest.TextTestRunner(verbosity=2).run(suite)
     return 0 if result.wasSuccessful() and result.testsRun else 1
 
 
 def suite_of(module: ModuleType, names: list[str]) -> unittest.TestSuite:
-    """The module's test class as unittest sees it, which is how Slicer's own tests run it."""
+    """The module's test class as unittest sees it, which is how Slicer's own tests run it.
+
+    Args:
+        names: single tests; those that the class does not have are left out.
+    """
     case = getattr(module, f"{module.__name__}Test")
     loader = unittest.TestLoader()
     if not names:
         return loader.loadTestsFromTestCase(case)
-    return loader.loadTestsFromNames([f"{case.__name__}.{name}" for name in names], module)
+    own = [f"{case.__name__}.{name}" for name in names if hasattr(case, name)]
+    return loader.loadTestsFromNames(own, module)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ sys.path.insert(0, str(TESTING))
 from host import checks, panel, record, strict  # noqa: E402
 
 NAME = "ALSMotorCortex"
+READING = "ALSMotorCortexReading"
 MEASURE_SECONDS = 300
 """After this long the sample case's measurement counts as stuck."""
 
@@ -40,7 +41,7 @@ def main(folder: Path) -> list[str]:
     print(f"Slicer {slicer.app.applicationVersion}, Python {sys.version.split()[0]}", flush=True)
     parts: list[Callable[[Path], Iterator[str]]] = [loaded, relied_on, panel_facts, own_test]
     if slicer.util.mainWindow() is not None:
-        parts.append(panel_used)
+        parts += [panel_used, reading_used]
     failed = []
     for part in parts:
         started = time.time()
@@ -56,12 +57,13 @@ def main(folder: Path) -> list[str]:
 
 
 def loaded(folder: Path) -> Iterator[str]:
-    """The module is there, from this folder."""
-    module = getattr(slicer.modules, NAME.lower(), None)
-    if module is None:
-        yield f"Slicer did not load the module; start it with --additional-module-path {MODULE}"
-    elif Path(module.path).resolve() != MODULE / f"{NAME}.py":
-        yield f"Slicer loaded another copy: {module.path}"
+    """The modules are there, from this folder."""
+    for name in (NAME, READING):
+        module = getattr(slicer.modules, name.lower(), None)
+        if module is None:
+            yield f"Slicer did not load {name}; start it with --additional-module-path {MODULE}"
+        elif Path(module.path).resolve() != MODULE / f"{name}.py":
+            yield f"Slicer loaded another copy: {module.path}"
 
 
 def relied_on(folder: Path) -> Iterator[str]:
@@ -71,7 +73,7 @@ def relied_on(folder: Path) -> Iterator[str]:
 
 
 def panel_facts(folder: Path) -> Iterator[str]:
-    """The panel against the classes of this very Slicer, not of the recorded one."""
+    """The panels against the classes of this very Slicer, not of the recorded one."""
     strict.FACTS["widgets"] = {"modules": record.everything(), **record.widgets()}
     parts = panel.panels(MODULE)
     for file, ui in parts.items():
@@ -79,7 +81,12 @@ def panel_facts(folder: Path) -> Iterator[str]:
         yield from (f"{file.name}: {text}" for text in faults)
     parameters = getattr(sys.modules[NAME], f"{NAME}ParameterNode")
     yield from panel.find_wrong_parameters(panel.whole(parts.values()), parameters)
-    for file, ui in panel.sources(MODULE).items():
+    reading = panel.of_module(MODULE, READING)
+    yield from panel.find_wrong_classes(reading)
+    yield from panel.find_wrong_connections(reading)
+    parameters = getattr(sys.modules[READING], f"{READING}ParameterNode")
+    yield from panel.find_wrong_parameters(reading, parameters)
+    for file, ui in [*panel.sources(MODULE).items(), (MODULE / f"{READING}.py", reading)]:
         faults = list(panel.find_wrong_uses(panel.Source.of(file), ui))
         yield from (f"{file.name}: {text}" for text in faults)
     for file in sorted(MODULE.rglob("*.py")):
@@ -92,13 +99,14 @@ def names_in(source: panel.Source) -> Iterator[str]:
 
 
 def own_test(folder: Path) -> Iterator[str]:
-    """The module's test class."""
-    case = getattr(sys.modules[NAME], f"{NAME}Test")
-    suite = unittest.TestLoader().loadTestsFromTestCase(case)
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    yield from (f"{test}\n{text}" for test, text in result.errors + result.failures)
-    if not result.testsRun:
-        yield "the test class has no test"
+    """The modules' test classes."""
+    for name in (NAME, READING):
+        case = getattr(sys.modules[name], f"{name}Test")
+        suite = unittest.TestLoader().loadTestsFromTestCase(case)
+        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+        yield from (f"{test}\n{text}" for test, text in result.errors + result.failures)
+        if not result.testsRun:
+            yield f"the test class of {name} has no test"
 
 
 def panel_used(folder: Path) -> Iterator[str]:
@@ -126,6 +134,35 @@ def panel_used(folder: Path) -> Iterator[str]:
     logging.getLogger().removeHandler(handler)
     # The panel shows what went wrong as a message, and logs it.
     yield from (f"logged as an error: {entry.getMessage()}" for entry in logged)
+
+
+def reading_used(folder: Path) -> Iterator[str]:
+    """Start a session in the window, rate two hemispheres, end, and go on."""
+    module = sys.modules[READING]
+    slicer.util.selectModule(READING)
+    ui = getattr(slicer.modules, f"{READING}Widget").ui
+    with tempfile.TemporaryDirectory() as temporary:
+        module.writeSampleCases(Path(temporary, "cases"))
+        ui.casesLineEdit.text = str(Path(temporary, "cases"))
+        ui.readerLineEdit.text = "Anna"
+        ui.readingsLineEdit.text = str(Path(temporary, "readings"))
+        for finished in range(2):
+            if not wait(lambda: ui.startButton.enabled, 5):
+                yield f"no session can start: {ui.reasonLabel.text}"
+                return
+            ui.startButton.click()
+            if ui.progressBar.value != finished:
+                yield f"{ui.progressBar.value} cases are rated, not {finished}"
+            for side in ("left", "right"):
+                for item, answers in module.ITEMS.items():
+                    getattr(ui, module.buttonName(side, item, answers[-1])).click()
+            picture(folder / f"reading{finished + 1}.png")
+            ui.endButton.click()
+        if ui.messageLabel.text.startswith("<b>"):
+            yield ui.messageLabel.text
+        readings = module.read_readings(Path(temporary, "readings", "reading_anna.tsv"))
+        if len(readings) != 4 or any(one.missing for one in readings):
+            yield f"not all ratings were written: {readings}"
 
 
 def wait(until: Callable[[], bool], seconds: float) -> bool:

@@ -55,12 +55,17 @@ APPLICATION = {
 # Files at the package's root that work in a scene, and so are not for the command line.
 OF_THE_MODULE = {"module_logic.py"}
 
+# The modules, each with the prefix of its variables in ALSMotorCortex/CMakeLists.txt. What does
+# not have the second one's name is listed with the first.
+MODULES = {"MODULE": "ALSMotorCortex", "READING": "ALSMotorCortexReading"}
+
 # Test files for something other than one file of the library.
 OWN_SUBJECT = {
     "test_structure.py": "this file",
     "test_headless.py": "Testing/headless.py",
     "test_host.py": "Testing/host",
     "test_module.py": "ALSMotorCortex.py",
+    "test_reading_module.py": "ALSMotorCortexReading.py",
     "test_ui.py": "the panel",
 }
 
@@ -213,14 +218,15 @@ def test_test_files_mirror_the_library() -> None:
 # --- CMake -------------------------------------------------------------------------------
 
 
-def cmake_block(variable: str, files: list[str]) -> str:
+def cmake_block(prefix: str, kind: str, files: list[str]) -> str:
     """The ``set`` command as it stands in ALSMotorCortex/CMakeLists.txt."""
-    entries = [f.replace(f"{MODULE.name}", "${MODULE_NAME}", 1) for f in files]
-    return "\n  ".join([f"set({variable}", *entries, ")"])
+    entries = [f.replace(MODULES[prefix], f"${{{prefix}_NAME}}", 1) for f in files]
+    return "\n  ".join([f"set({prefix}_PYTHON_{kind}", *entries, ")"])
 
 
-@pytest.mark.parametrize("variable", ["MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"])
-def test_cmake_lists_what_is_in_the_tree(variable: str) -> None:
+@pytest.mark.parametrize("kind", ["SCRIPTS", "RESOURCES"])
+@pytest.mark.parametrize("prefix", MODULES)
+def test_cmake_lists_what_is_in_the_tree(prefix: str, kind: str) -> None:
     """Slicer installs what is listed and nothing else; one missing name breaks the import."""
     folders = [PACKAGE, MODULE / "Resources"]
     files = [f for folder in folders for f in folder.rglob("*")] + list(MODULE.glob("*.py"))
@@ -230,14 +236,19 @@ def test_cmake_lists_what_is_in_the_tree(variable: str) -> None:
         if f.is_file()
         and f.suffix != ".pyc"
         and not f.name.startswith(".")
-        and (f.suffix == ".py") is variable.endswith("SCRIPTS")
+        and (f.suffix == ".py") is (kind == "SCRIPTS")
+        and (MODULES["READING"] in f.name) is (prefix == "READING")
     )
-    block = cmake_block(variable, names)
+    assert names
+    block = cmake_block(prefix, kind, names)
     text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
     assert block in text, f"ALSMotorCortex/CMakeLists.txt lags behind. It should say:\n\n{block}\n"
 
 
-def test_cmake_registers_the_modules_self_test_once_the_module_exists() -> None:
+@pytest.mark.parametrize("prefix", MODULES)
+def test_cmake_builds_each_module_and_registers_its_self_test(prefix: str) -> None:
     text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
-    registered = "slicer_add_python_unittest(SCRIPT ${MODULE_NAME}.py)" in text
-    assert registered == (MODULE / "ALSMotorCortex.py").is_file()
+    assert f"set({prefix}_NAME {MODULES[prefix]})" in text
+    assert f"  NAME ${{{prefix}_NAME}}\n  SCRIPTS ${{{prefix}_PYTHON_SCRIPTS}}\n" in text
+    assert f"slicer_add_python_unittest(SCRIPT ${{{prefix}_NAME}}.py)" in text
+    assert (MODULE / f"{MODULES[prefix]}.py").is_file()

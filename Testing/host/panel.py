@@ -140,6 +140,11 @@ def panels(module: Path) -> dict[Path, Panel]:
     return {file: read_panel(file.read_text(encoding="utf-8")) for file in files}
 
 
+def of_module(module: Path, name: str) -> Panel:
+    """The panel of a module that has one .ui file, called as the module."""
+    return read_panel((module / "Resources" / "UI" / f"{name}.ui").read_text(encoding="utf-8"))
+
+
 def whole(parts: Iterable[Panel]) -> Panel:
     """All widgets of several .ui files, as the frame of the panel sees them."""
     widgets: dict[str, Widget] = {}

@@ -22,12 +22,15 @@ SHORTCUTS = {
 """Key of each action, as Qt reads it and as a tool tip shows it."""
 
 
-def install(window: Any, actions: Mapping[str, Callable[[], Any]]) -> list[Any]:
-    """Makes the keys work.
+def install(
+    window: Any, actions: Mapping[str, Callable[[], Any]], keys: Mapping[str, str] = SHORTCUTS
+) -> list[Any]:
+    """Makes the keys work. A key that is held down counts once.
 
     Args:
         window: Slicer's main window; None, as without one, gives no shortcut.
-        actions: what to call for a name of :data:`SHORTCUTS`. Names left out get no key.
+        actions: what to call for a name of ``keys``. Names left out get no key.
+        keys: the key of each action.
 
     Returns:
         The QShortcuts, for :func:`uninstall`.
@@ -38,7 +41,8 @@ def install(window: Any, actions: Mapping[str, Callable[[], Any]]) -> list[Any]:
 
     shortcuts = []
     for name, action in actions.items():
-        shortcut = qt.QShortcut(qt.QKeySequence(SHORTCUTS[name]), window)
+        shortcut = qt.QShortcut(qt.QKeySequence(keys[name]), window)
+        shortcut.setAutoRepeat(False)
         shortcut.connect("activated()", action)
         shortcuts.append(shortcut)
     return shortcuts

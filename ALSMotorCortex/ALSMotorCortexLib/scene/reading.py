@@ -24,8 +24,9 @@ from .volumes import add_volume, read_volume
 CASE = "ALSMotorCortex.Reading"
 """Attribute of the node that shows a case: its number."""
 
-# Share of the voxels that may be darker, and brighter, than the window.
-_DARKER, _BRIGHTER = 0.005, 0.005
+# Voxels that a window is told from, about; and its half width in interquartile ranges.
+_ENOUGH = 1_000_000
+_SPREAD = 4
 
 
 def image_of_scene(path: Path) -> Image:
@@ -134,16 +135,23 @@ def _cases(scene: Any) -> list[Any]:
 
 
 def window(array: NDArray) -> tuple[float, float]:
-    """The darkest and brightest value to show, from the values that are there.
+    """The darkest and brightest value to show, from the tissue in the image's middle.
 
-    The empty background, exactly 0 or not finite, has no say.
+    Four interquartile ranges to both sides of the median, as far as there are values: gray and
+    white matter keep their contrast where CSF is many times as bright. The empty background,
+    exactly 0 or not finite, has no say.
     """
-    values = np.asarray(array).ravel()
-    values = values[:: max(1, values.size // 1_000_000)]
-    values = values[np.isfinite(values) & (values != 0)]
-    if not values.size:
+    middle = array[tuple(slice(n // 4, n - n // 4) for n in array.shape)]
+    for part in (middle, array):
+        values = part.ravel()
+        values = values[:: max(1, values.size // _ENOUGH)]
+        values = values[np.isfinite(values) & (values != 0)].astype(float)
+        if values.size:
+            break
+    else:
         return 0.0, 1.0
-    low, high = np.quantile(values, [_DARKER, 1 - _BRIGHTER])
+    least, q1, median, q3, most = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
+    low, high = max(least, median - _SPREAD * (q3 - q1)), min(most, median + _SPREAD * (q3 - q1))
     return float(low), float(high if high > low else low + 1)
 
 
