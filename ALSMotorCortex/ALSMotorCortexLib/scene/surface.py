@@ -22,18 +22,22 @@ THICKNESS = "Thickness (mm)"
 MIDDLE = 0.5
 """Equidistant depth of the surface: half-way between both borders, as ``mid_surface_area``."""
 
-# Depth is continued two voxels beyond the ribbon; no neighbour of those lies outside the box.
-_MARGIN = 3
+BEYOND = (-1.0, 2.0)
+"""Depth of voxels that it is not continued to, on the pial side and in white matter."""
+
+_CONTINUED_VOXELS = 2
+# No neighbour of voxels that depth is continued to lies outside the box.
+_MARGIN = _CONTINUED_VOXELS + 1
 _OFFSETS = np.array([o for o in product((-1, 0, 1), repeat=3) if any(o)])
 
 
 def mid_surface(measurement: Measurement, labels: Image) -> vtk.vtkPolyData:
     """The surface at equidistant depth 0.5 as triangles in RAS mm.
 
-    It is an isosurface of depth, so it runs between voxel centres. Depth is continued beyond
-    the ribbon along its gradient, which is the normal over the thickness; the surface is then
-    clipped where the ribbon ends sideways or could not be measured, half-way to the first
-    voxel that is none of the tissues. So it stays open at a cut.
+    It is an isosurface of depth, so it runs between voxel centres. Where the surface comes near
+    the ribbon's end, depth is continued beyond it along its gradient, which is the normal over
+    the thickness; the surface is then clipped where the ribbon ends sideways or could not be
+    measured, half-way to the first voxel that is none of the tissues. So it stays open at a cut.
 
     Args:
         measurement: what was measured.
@@ -54,11 +58,14 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtk.vtkPolyData:
         measurement.thickness[known],
         measurement.normals[known] * np.array(measurement.grid.spacing, np.float32),
     )
-    tissue = _tissue(labels, measurement, low, shape)
+    settings = measurement.settings
+    white = _tissue(settings.wm, labels, low, shape)
+    pial = _tissue((*settings.csf, *settings.other_bank), labels, low, shape)
+    near.keep_near_the_middle(_CONTINUED_VOXELS * np.linalg.norm(measurement.grid.spacing))
     inside = np.ones(known.sum(), bool)
-    beside = tissue.reshape(-1)[near.grow()]
+    beside = (white | pial).reshape(-1)[near.grow()]
     keep = np.concatenate([inside, beside, np.zeros(len(near.grow()), bool)])
-    return _surface(near, keep.astype(np.float32), measurement, low)
+    return _surface(near, keep.astype(np.float32), white, measurement, low)
 
 
 class _Near:
@@ -93,11 +100,15 @@ class _Near:
         """(n,) of the listed voxels."""
         return self._values[:, 1]
 
-    def painted(self, values: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
-        """(k, j, i) with ``values`` (n,) at the listed voxels."""
-        box = np.full(self.shape, outside, np.float32)
+    def paint(self, values: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Puts ``values`` (n,) into ``box`` (k, j, i) at the listed voxels, and returns it."""
         box.reshape(-1)[self._places] = values
         return box
+
+    def keep_near_the_middle(self, reach: float) -> None:
+        """Grows on only from voxels up to ``reach`` mm from :data:`MIDDLE`."""
+        away = np.abs(self.depth - MIDDLE) * self.thickness
+        self._front = self._places[away <= reach]
 
     def grow(self) -> NDArray[np.int64]:
         """Lists the voxels that touch those listed last, and returns their flat indices.
@@ -127,25 +138,29 @@ class _Near:
 
 
 def _tissue(
-    labels: Image, measurement: Measurement, low: NDArray, shape: tuple[int, ...]
+    codes: tuple[int, ...], labels: Image, low: NDArray, shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """(k, j, i) of the box: white matter, CSF and the opposite bank."""
-    s = measurement.settings
+    """(k, j, i) of the box: the voxels that carry any of some labels."""
     first, last = np.maximum(low, 0), np.minimum(low + shape, labels.grid.shape)
     part = labels.array[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     tissue = np.zeros(shape, bool)
     inside = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
-    tissue[inside] = np.isin(part, (*s.wm, *s.csf, *s.other_bank))
+    tissue[inside] = np.isin(part, codes)
     return tissue
 
 
 def _surface(
-    near: _Near, keep: NDArray[np.float32], measurement: Measurement, low: NDArray
+    near: _Near,
+    keep: NDArray[np.float32],
+    white: NDArray[np.bool_],
+    measurement: Measurement,
+    low: NDArray,
 ) -> vtk.vtkPolyData:
     """The isosurface of depth where ``keep`` (n,) is 0.5 or more."""
-    # Beyond the listed voxels the depth is that of nothing; what this closes is clipped away.
+    # What closes the surface where depth is not known is clipped away.
+    outside, inside = (np.float32(depth) for depth in BEYOND)
     edges = vtk.vtkFlyingEdges3D()
-    edges.SetInputData(image_data(near.painted(near.depth, -1.0)))
+    edges.SetInputData(image_data(near.paint(near.depth, np.where(white, inside, outside))))
     edges.SetValue(0, MIDDLE)
     edges.ComputeNormalsOff()
     edges.ComputeScalarsOff()
@@ -156,7 +171,8 @@ def _surface(
         return raw
     at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1].T
     for name, values in ((THICKNESS, near.thickness), ("keep", keep)):
-        _add_scalars(raw, name, ndimage.map_coordinates(near.painted(values, 0.0), at, order=1))
+        box = near.paint(values, np.zeros(near.shape, np.float32))
+        _add_scalars(raw, name, ndimage.map_coordinates(box, at, order=1))
     raw.GetPointData().SetActiveScalars("keep")
     clip = vtk.vtkClipPolyData()
     clip.SetInputData(raw)

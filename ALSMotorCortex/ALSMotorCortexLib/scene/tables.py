@@ -71,7 +71,8 @@ def add_measures_table(scene: Any, measurement: Measurement, name: str, into: An
         if unit in _UCUM:
             table.SetColumnProperty(column_name, "unitCodeValue", _UCUM[unit])
             table.SetColumnProperty(column_name, "unitCodingSchemeDesignator", "UCUM")
-    places = np.array([_place(measurement, region) for region in regions]).reshape(-1, 3)
+    place_of_region = {region: _place(measurement, region) for region in set(regions)}
+    places = np.array([place_of_region[region] for region in regions]).reshape(-1, 3)
     for column_name, values in zip(PLACE, places.T, strict=True):
         _add_column(table, column_name, np.ascontiguousarray(values))
         axis = column_name[-1].upper()
