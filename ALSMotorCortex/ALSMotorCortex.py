@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+import qt
 import slicer
 import vtk
 from slicer import (
     vtkMRMLMarkupsCurveNode,
     vtkMRMLMarkupsFiducialNode,
     vtkMRMLMarkupsLineNode,
+    vtkMRMLNode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLSegmentationNode,
 )
@@ -36,7 +38,8 @@ from ALSMotorCortexLib.panel.drawn import measurements_text
 from ALSMotorCortexLib.panel.panel import Panel
 from ALSMotorCortexLib.panel.pictures import screenshots
 from ALSMotorCortexLib.panel.samples import register_samples
-from ALSMotorCortexLib.scene import chosen, layout
+from ALSMotorCortexLib.scene import chosen, layout, results
+from ALSMotorCortexLib.scene.drawn import drawn_in
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -69,6 +72,16 @@ def registerExtras() -> None:
     layout.register(slicer.mrmlScene)
     if hasattr(slicer.modules, "subjecthierarchy"):
         register()
+    scene = slicer.mrmlScene
+    scene.AddObserver(scene.EndImportEvent, onSceneImported)
+
+
+def onSceneImported(caller: Any, event: Any) -> None:
+    """Mends results, and lets calipers and traces measure again, also in another module."""
+    results.after_reading(slicer.mrmlScene)
+    if slicer.util.mainWindow() is not None and drawn_in(slicer.mrmlScene):
+        # The panel follows them from its setup on.
+        qt.QTimer.singleShot(0, lambda: slicer.util.getModuleWidget("ALSMotorCortex"))
 
 
 @parameterNodeWrapper
@@ -76,6 +89,9 @@ class ALSMotorCortexParameterNode:
     """All choices of the panel; they are saved with the scene.
 
     Attributes:
+        echoes: volumes, sequences or multi-volumes that maps are made from.
+        echoNoise: sigma of their noise, 0 to estimate it.
+        echoRegister, echoBias, echoDephasing: what is corrected.
         image: measured first, and what calipers and traces are placed on.
         maps: further maps.
         segmentation: holds the tissues.
@@ -89,6 +105,11 @@ class ALSMotorCortexParameterNode:
         overlay, overlayOpacity, showLayers, showSurface: what the views show.
     """
 
+    echoes: list[vtkMRMLNode]
+    echoNoise: Annotated[float, WithinRange(0, 1e6)] = 0.0
+    echoRegister: bool = False
+    echoBias: bool = False
+    echoDephasing: bool = False
     image: vtkMRMLScalarVolumeNode
     maps: list[vtkMRMLScalarVolumeNode]
     segmentation: vtkMRMLSegmentationNode

@@ -10,8 +10,10 @@ from typing import Any
 
 import slicer
 
+from . import window_echoes
 from .scene import chosen, kept, layout, results, runner, tables, views
 from .scene.caliper import CaliperLogic
+from .scene.echoes import Frame
 from .scene.inputs import Collected, Inputs, collect, in_scene
 from .scene.trace import TraceLogic
 from .scene.translation import tr as _
@@ -39,11 +41,41 @@ class ModuleLogic:
         self.scene = scene
         self.calipers = CaliperLogic(scene)
         self.traces = TraceLogic(scene)
+        # What was saved with a scene that is open already.
+        self.calipers.restore()
+        self.traces.restore()
 
     def close(self) -> None:
         """Stops following calipers and traces."""
         self.calipers.close()
         self.traces.close()
+
+    # Maps from echoes ---------------------------------------------------------------------
+
+    def suggest_echoes(self) -> list[Any]:
+        """Nodes of the scene that hold the echoes of one scan."""
+        return window_echoes.suggest(self.scene)
+
+    def echoes(self, p: Any) -> list[Frame]:
+        """The chosen echoes in the order of their times."""
+        return window_echoes.frames_of(list(p.echoes))
+
+    def start_maps(self, p: Any) -> window_echoes.MapsRun:
+        """Starts to make maps of the chosen echoes in the background.
+
+        Raises:
+            InputError: echoes that cannot be read.
+        """
+        return window_echoes.start(p)
+
+    def publish_maps(self, p: Any, run: window_echoes.MapsRun) -> str:
+        """Puts maps into the scene, chooses them as inputs, and says what was found.
+
+        Raises:
+            InputError: maps could not be made.
+            Cancelled: the run was cancelled.
+        """
+        return window_echoes.publish(self.scene, p, run)
 
     # Measuring ----------------------------------------------------------------------------
 
@@ -140,16 +172,21 @@ class ModuleLogic:
         curves = [c for c in self.traces.attached() if self.traces.volume(c) is image]
         return [curve for curve in curves if self.traces.result(curve) is not None]
 
-    def show_drawn(self, markup: Any) -> None:
-        """Shows the profile of a caliper or trace, in the layout to draw in."""
+    def show_drawn(self, markup: Any) -> bool:
+        """Shows the profile of a caliper or trace, in the layout to draw in.
+
+        Returns:
+            whether it is shown.
+        """
         if not in_scene(markup) or not layout.is_drawing(self.scene):
-            return
+            return False
         followed = self.calipers if markup in self.calipers.attached() else self.traces
         nodes = followed.nodes(markup)
         if "straightened" in nodes:
             layout.show_straight(self.scene, nodes["straightened"])
         if "chart" in nodes:
             layout.show_chart(self.scene, nodes["chart"])
+        return "chart" in nodes
 
     def ribbon_reason(self, p: Any) -> str:
         """Why no ribbon can be made from traces; empty when one can."""

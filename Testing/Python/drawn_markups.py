@@ -51,6 +51,12 @@ def put(node: Any, points: NDArray) -> None:
     slicer.util.updateMarkupsControlPointsFromArray(node, np.asarray(points), world=True)
 
 
+def value(node: Any, title: str = "Cortical thickness") -> float | None:
+    """One of a markup's own measurements; None where it has no value."""
+    measurement = node.GetMeasurement(title)
+    return measurement.GetValue() if measurement.GetValueDefined() else None
+
+
 def save(node: Any, path: Path) -> Path:
     """Saves a markup by Slicer's own storage node."""
     node.AddDefaultStorageNode()

@@ -15,6 +15,7 @@ from slicer.util import VTKObservationMixin
 
 from ..hooks import shortcuts
 from .caliper import CaliperSection
+from .echoes import EchoesSection
 from .inputs import InputsSection
 from .measure import MeasureSection
 from .report import ReportSection
@@ -23,6 +24,7 @@ from .section import Section
 from .trace import TraceSection
 
 SECTIONS: tuple[type[Section], ...] = (
+    EchoesSection,
     InputsSection,
     MeasureSection,
     ResultsSection,
@@ -33,7 +35,12 @@ SECTIONS: tuple[type[Section], ...] = (
 """In the order of the window."""
 
 # A new node of these kinds may be something to choose.
-_INPUTS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsFiducialNode")
+_INPUTS = (
+    "vtkMRMLScalarVolumeNode",
+    "vtkMRMLSegmentationNode",
+    "vtkMRMLSequenceNode",
+    "vtkMRMLMarkupsFiducialNode",
+)
 
 
 class Panel(VTKObservationMixin):
@@ -123,6 +130,8 @@ class Panel(VTKObservationMixin):
                 self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh_later
             )
         self.parameters = parameters
+        for section in self.sections.values():
+            section.connected()
         self._newNodes = True
         self._drawn = None
         if parameters is not None:
@@ -166,6 +175,7 @@ class Panel(VTKObservationMixin):
             return
         if self._newNodes:
             self._newNodes = False
+            self["echoes"].fill_in()
             self["inputs"].fill_in()
             self._lead_on()
         for section in self.sections.values():
@@ -204,8 +214,8 @@ class Panel(VTKObservationMixin):
         drawn, self._drawn = self._drawn, None
         if drawn is not None:
             with self["trace"].message():
-                self.logic.show_drawn(drawn)
-                self["results"].fit_plots()
+                if self.logic.show_drawn(drawn):
+                    self["results"].fit_plots()
 
     # What to do next ------------------------------------------------------------------------
 

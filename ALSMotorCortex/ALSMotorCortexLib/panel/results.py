@@ -17,7 +17,7 @@ class ResultsSection(Section):
     name = "results"
 
     def setup(self) -> None:
-        # What the panel said when the views were last set by it.
+        # What the panel said when it was last brought up to date.
         self._shown: Any = None
         self._tables: list[tuple[Any, Any]] = []
         ui = self.ui
@@ -48,8 +48,10 @@ class ResultsSection(Section):
     def shortcuts(self) -> Mapping[str, Any]:
         return {"layout": self.ui.arrangeButton}
 
-    def closing(self) -> None:
+    def connected(self) -> None:
         self._shown = None
+
+    def closing(self) -> None:
         for view, call in self._tables:
             view.disconnect("selectionChanged()", call)
         self._tables = []
@@ -102,7 +104,7 @@ class ResultsSection(Section):
             p.showLayers,
             p.showSurface,
         )
-        # What the user set up by other means stays until the panel is changed.
+        # What the user, or a scene file, set up by other means stays until the panel is changed.
         if self._shown not in (None, wanted):
             self._show(nodes)
         self._shown = wanted

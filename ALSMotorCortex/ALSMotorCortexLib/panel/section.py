@@ -67,6 +67,9 @@ class Section:
         """The button of each of the hooks' shortcuts that belongs here."""
         return {}
 
+    def connected(self) -> None:
+        """The panel shows another parameter node, or none."""
+
     def closing(self) -> None:
         """The scene is about to be closed, or the panel."""
 

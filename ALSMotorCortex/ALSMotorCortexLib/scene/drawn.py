@@ -7,6 +7,8 @@ a measurement of its own, so both come back with the scene.
 from __future__ import annotations
 
 import logging
+import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,7 +104,7 @@ class DrawnLogic:
         self._followed: dict[str, Followed] = {}
         self._images: dict[str, tuple[Image, tuple[Finding, ...]]] = {}
         self._scene_tags = [
-            self._observe(scene, slicer.vtkMRMLScene.NodeRemovedEvent, self._on_removed, True),
+            self._observe(scene, slicer.vtkMRMLScene.NodeRemovedEvent, self._on_removed),
             self._observe(scene, slicer.vtkMRMLScene.EndImportEvent, self._on_imported),
             self._observe(scene, slicer.vtkMRMLScene.StartCloseEvent, self._on_closing),
         ]
@@ -146,8 +148,7 @@ class DrawnLogic:
 
         It is called by itself after a scene is loaded.
         """
-        nodes = [self.scene.GetNthNode(n) for n in range(self.scene.GetNumberOfNodes())]
-        mine = [node for node in nodes if node.GetAttribute(DRAWN) in self.kinds]
+        mine = [node for node in drawn_in(self.scene) if node.GetAttribute(DRAWN) in self.kinds]
         for node in mine:
             if node.GetID() not in self._followed:
                 self._follow(node)
@@ -209,6 +210,10 @@ class DrawnLogic:
             target.RemoveObserver(tag)
         self._scene_tags = []
 
+    def __del__(self) -> None:
+        if not sys.is_finalizing():
+            self.close()
+
     # For subclasses -----------------------------------------------------------------------
 
     def _new(self, node: Any) -> None:
@@ -254,35 +259,37 @@ class DrawnLogic:
     def _watch(self, followed: Followed) -> None:
         """Observes the markups and the volume anew."""
         self._release(followed)
-
-        def changed(caller: Any, event: Any) -> None:
-            self._guarded(followed, lambda: self.update(followed.node))
-
+        key = followed.node.GetID()
         for markup in self._watched(followed):
             for event in (
                 slicer.vtkMRMLMarkupsNode.PointModifiedEvent,
                 slicer.vtkMRMLMarkupsNode.PointRemovedEvent,
                 slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
             ):
-                followed.tags.append(self._observe(markup, event, changed))
+                followed.tags.append(self._observe(markup, event, self._on_changed, key))
         volume = self.volume(followed.node)
         used = [*self._watched(followed), *([volume] if volume else [])]
         followed.needs = {node.GetID() for node in used} - set(followed.made.values())
         if volume is None:
             return
-        volume_id = volume.GetID()
-
-        def image_changed(caller: Any, event: Any) -> None:
-            self._images.pop(volume_id, None)
-            followed.seen = None
-            changed(caller, event)
-
         for event in (
             slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
             slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
             vtk.vtkCommand.ModifiedEvent,
         ):
-            followed.tags.append(self._observe(volume, event, image_changed))
+            followed.tags.append(
+                self._observe(volume, event, self._on_image_changed, key, volume.GetID())
+            )
+
+    def _on_changed(self, key: str) -> None:
+        if (followed := self._followed.get(key)) is not None:
+            self._guarded(followed, lambda: self.update(followed.node))
+
+    def _on_image_changed(self, key: str, volume: str) -> None:
+        self._images.pop(volume, None)
+        if key in self._followed:
+            self._followed[key].seen = None
+        self._on_changed(key)
 
     def _guarded(self, followed: Followed, work: Callable[[], Any]) -> None:
         """Runs what an event asks for. A fault ends in the log and a sentence."""
@@ -326,7 +333,7 @@ class DrawnLogic:
     def _unsettled(self) -> bool:
         return bool(self.scene.IsClosing() or self.scene.IsImporting())
 
-    def _on_removed(self, caller: Any, event: Any, removed: Any) -> None:
+    def _on_removed(self, removed: Any) -> None:
         if self.scene.IsClosing() or removed is None:
             return
         gone = removed.GetID()
@@ -340,29 +347,40 @@ class DrawnLogic:
                 self._watch(followed)
                 self._guarded(followed, lambda f=followed: self.update(f.node))
 
-    def _on_imported(self, caller: Any, event: Any) -> None:
+    def _on_imported(self) -> None:
         try:
             self.restore()
         except Exception:
             logging.exception("The scene's calipers and traces could not be followed")
 
-    def _on_closing(self, caller: Any, event: Any) -> None:
+    def _on_closing(self) -> None:
         for followed in self._followed.values():
             self._release(followed)
         self._followed.clear()
         self._images.clear()
 
     def _observe(
-        self, target: Any, event: int, callback: Callable[..., None], with_node: bool = False
+        self, target: Any, event: int, method: Callable[..., None], *given: str
     ) -> tuple[Any, int]:
-        if with_node:
+        """Calls a method of this object after an event, as long as this object lives.
 
-            def call(caller: Any, name: str, node: Any) -> None:
-                callback(caller, name, node)
+        A strong reference would close a circle through the scene, which Python's garbage
+        collector may break where an event still finds a half of this object.
 
+        Args:
+            given: what the method is called with. Where that is nothing and the event has a
+                node, the node.
+        """
+        weak = weakref.WeakMethod(method)
+
+        def call(caller: Any, name: str, *node: Any) -> None:
+            alive = weak()
+            if alive is not None:
+                alive(*(given or node))
+
+        if event == slicer.vtkMRMLScene.NodeRemovedEvent:
             call.CallDataType = vtk.VTK_OBJECT
-            return target, target.AddObserver(event, call)
-        return target, target.AddObserver(event, callback)
+        return target, target.AddObserver(event, call)
 
     def _release(self, followed: Followed) -> None:
         for target, tag in followed.tags:
@@ -442,6 +460,12 @@ class DrawnLogic:
         file_together(
             self.scene, followed.node.GetName(), [followed.node, *(o for o in others if o)]
         )
+
+
+def drawn_in(scene: Any) -> list[Any]:
+    """The calipers and traces of a scene, followed or not."""
+    nodes = [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]
+    return [node for node in nodes if node.GetAttribute(DRAWN)]
 
 
 def points_of(node: Any, preview: bool = False) -> NDArray[np.float64]:

@@ -123,9 +123,11 @@ def show_image(scene: Any, volume: Any) -> None:
         composite.SetBackgroundVolumeID(volume.GetID())
         view = scene.GetSingletonNode(composite.GetLayoutName(), "vtkMRMLSliceNode")
         if view is not None:
-            if composite.GetLayoutName() == "Red":
+            to_draw_on = composite.GetLayoutName() == "Red"
+            if to_draw_on:
                 view.SetOrientation(drawing_plane(volume))
-            view.RotateToVolumePlane(volume)
+            # An image of one slice must not turn all views into its plane.
+            view.RotateToVolumePlane(volume, to_draw_on)
             _fit(view, volume)
 
 

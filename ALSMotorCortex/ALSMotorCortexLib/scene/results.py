@@ -31,6 +31,7 @@ from .tables import (
     add_profiles_table,
     complete_charts,
 )
+from .tissues import TISSUES, tissue_segment
 from .views import show
 from .volumes import add_volume, crop
 
@@ -62,14 +63,8 @@ _OVERLAYS = {
     "depth_equidistant": ("Depth\nequidistant", "1", "no units"),
 }
 
-# Colours and codes as in Slicer's terminology "SegmentationCategoryTypeModifier-DICOM-Master".
-_CATEGORY = "Segmentation category and type - DICOM master list~SCT^123037004^Anatomical Structure"
-_TISSUES = (
-    ("gm", "Gray matter", (200, 200, 235), "SCT^389081007^Gray Matter"),
-    ("wm", "White matter", (250, 250, 210), "SCT^389080008^White Matter"),
-    ("csf", "CSF", (85, 188, 255), "SCT^65216001^Cerebrospinal Fluid"),
-    ("other_bank", "Opposite bank", (204, 121, 167), "SCT^389081007^Gray Matter"),
-)
+# Share of the view's width and height that a legend takes.
+_LEGEND_SIZE = (0.1, 0.3)
 
 
 def new_scene() -> Any:
@@ -396,21 +391,20 @@ def _add_legend(node: Any, title: str) -> Any:
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText(title)
     legend.SetLabelFormat("%.1f")
+    # Its letters grow with it, so that Slicer's own size hides a part of a large view.
+    legend.SetSize(*_LEGEND_SIZE)
     return legend
 
 
 def _add_tissue(scene: Any, measurement: Measurement, labels: Image, old: Any = None) -> Any:
     rim = measurement.settings.label_style == "rim"
-    segments = [
-        Segment(
-            getattr(measurement.settings, field),
-            f"{name} border line" if rim and field in ("wm", "csf") else name,
-            (rgb[0] / 255, rgb[1] / 255, rgb[2] / 255),
-            f"{_CATEGORY}~{code}~^^~Anatomic codes - DICOM master list~^^~^^",
-        )
-        for field, name, rgb, code in _TISSUES
-        if getattr(measurement.settings, field)
-    ]
+    segments = []
+    for tissue in TISSUES:
+        if own := getattr(measurement.settings, tissue):
+            segment = tissue_segment(tissue, own)
+            if rim and tissue in ("wm", "csf"):
+                segment = tissue_segment(tissue, own, f"{segment.name} border line")
+            segments.append(segment)
     node = add_segmentation(scene, labels, segments, "Tissue", old)
     if old is None:
         node.GetDisplayNode().SetVisibility(False)

@@ -113,13 +113,13 @@ def add_segmentation(
     surfaces = segmentation.ContainsRepresentation(_closed())
     segmentation.SetConversionParameter(
         slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
-        slicer.vtkSegmentationConverter.SerializeImageGeometry(_geometry(image.grid)),
+        serialized_geometry(image.grid),
     )
-    shared = _oriented(*_listed(image, segments))
+    shared = shared_labels(image, segments)
     if surfaces:
         segmentation.RemoveRepresentation(_closed())
     for value, segment in enumerate(segments, start=1):
-        _put_segment(segmentation, f"Segment_{value}", segment, value, shared)
+        add_segment(segmentation, f"Segment_{value}", segment, value, shared)
     number = len(segments) + 1
     while segmentation.GetSegment(f"Segment_{number}"):
         segmentation.RemoveSegment(f"Segment_{number}")
@@ -129,10 +129,16 @@ def add_segmentation(
     return node
 
 
-def _put_segment(
+def add_segment(
     segmentation: Any, segment_id: str, segment: Segment, value: int, shared: Any
 ) -> None:
-    """Adds a segment, or gives the one with this ID its new voxels."""
+    """Adds a segment, or gives the one with this ID its new voxels.
+
+    Args:
+        segmentation: vtkSegmentation.
+        value: of its voxels in ``shared``.
+        shared: of :func:`shared_labels`.
+    """
     part = segmentation.GetSegment(segment_id)
     if part is not None:
         part.SetLabelValue(value)
@@ -273,6 +279,16 @@ def _grid(matrix: NDArray, extent: Sequence[int]) -> Grid:
     placed[:3, 3] += matrix[:3, :3] @ low
     i, j, k = (int(n) for n in high - low + 1)
     return Grid((k, j, i), placed)
+
+
+def serialized_geometry(grid: Grid) -> str:
+    """A grid as a segmentation's reference geometry."""
+    return slicer.vtkSegmentationConverter.SerializeImageGeometry(_geometry(grid))
+
+
+def shared_labels(image: Image, segments: Sequence[Segment]) -> Any:
+    """A vtkOrientedImageData that segments share, with values 1, 2, ... in their order."""
+    return _oriented(*_listed(image, segments))
 
 
 def _geometry(grid: Grid) -> Any:

@@ -8,15 +8,14 @@ import slicer
 
 from ..cortex.grid import Image
 from ..cortex.traced_ribbon import CSF, GM, WM
-from .results import _CATEGORY, _TISSUES
 from .segmentations import (
     Segment,
-    _binary,
-    _geometry,
-    _listed,
-    _oriented,
+    add_segment,
     register_conversions,
+    serialized_geometry,
+    shared_labels,
 )
+from .tissues import tissue_segment
 
 _LABELS = {"gm": GM, "wm": WM, "csf": CSF}
 
@@ -39,38 +38,14 @@ def put_ribbon(segmentation: Any, labels: Image) -> list[str]:
     # Asking for a parameter that is not there writes an error into the log.
     known = reference in data.SerializeAllConversionParameters()
     if not (known and data.GetConversionParameter(reference)):
-        text = slicer.vtkSegmentationConverter.SerializeImageGeometry(_geometry(labels.grid))
-        data.SetConversionParameter(reference, text)
+        data.SetConversionParameter(reference, serialized_geometry(labels.grid))
     segments = _segments()
-    shared = _oriented(*_listed(labels, list(segments.values())))
+    shared = shared_labels(labels, list(segments.values()))
     for value, (segment_id, segment) in enumerate(segments.items(), start=1):
-        _put(data, segment_id, segment, value, shared)
+        add_segment(data, segment_id, segment, value, shared)
     segmentation.Modified()
     return list(segments)
 
 
-def _put(data: Any, segment_id: str, segment: Segment, value: int, shared: Any) -> None:
-    """Gives a segment its voxels; a new one its looks too."""
-    part = data.GetSegment(segment_id)
-    if part is None:
-        part = slicer.vtkSegment()
-        part.SetName(segment.name)
-        part.SetColor(*segment.color)
-        part.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), segment.terminology)
-        data.AddSegment(part, segment_id)
-    part.SetLabelValue(value)
-    part.AddRepresentation(_binary(), shared)
-
-
 def _segments() -> dict[str, Segment]:
-    looks = {tissue: (name, rgb, code) for tissue, name, rgb, code in _TISSUES}
-    segments = {}
-    for tissue, label in _LABELS.items():
-        name, (r, g, b), code = looks[tissue]
-        segments[f"ALSMotorCortex.{tissue}"] = Segment(
-            (label,),
-            name,
-            (r / 255, g / 255, b / 255),
-            f"{_CATEGORY}~{code}~^^~Anatomic codes - DICOM master list~^^~^^",
-        )
-    return segments
+    return {f"ALSMotorCortex.{t}": tissue_segment(t, (label,)) for t, label in _LABELS.items()}

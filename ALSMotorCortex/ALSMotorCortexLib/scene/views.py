@@ -140,7 +140,8 @@ def _slice_node(
 
 def _fit(node: Any, volume: Any, ribbon: Ribbon) -> None:
     """Puts a slice through the middle of the ribbon, along the grid, zoomed to the ribbon."""
-    node.RotateToVolumePlane(volume)
+    # A ribbon of one slice must not turn all views into that slice's plane.
+    node.RotateToVolumePlane(volume, False)
     to_ras = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
     axes = to_ras[:3, :3]
     box = ribbon.grid.ras(ribbon.corners) @ axes

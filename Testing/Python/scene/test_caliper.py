@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from time import perf_counter
 
 import numpy as np
@@ -16,16 +17,11 @@ from ALSMotorCortexLib.cortex.grid import Grid, Image  # noqa: E402
 from ALSMotorCortexLib.scene.caliper import CaliperLogic  # noqa: E402
 from ALSMotorCortexLib.scene.drawn import DRAWN, points_of  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume, set_image  # noqa: E402
-from drawn_markups import RING, across, add_cortex, put, reopened, scene_with_markups  # noqa: E402
+from drawn_markups import RING, across, add_cortex, put, reopened, value  # noqa: E402
 
 THICKNESS = "Cortical thickness"
 RATIO = "Signal-hypointensity-to-thickness"
 TITLES = (THICKNESS, "Deep hypointensity", RATIO)
-
-
-@pytest.fixture
-def scene():
-    return scene_with_markups()
 
 
 @pytest.fixture
@@ -36,20 +32,10 @@ def logic(scene):
 
 
 @pytest.fixture
-def volume(scene):
-    return add_cortex(scene)
-
-
-@pytest.fixture
 def line(logic, volume):
     line = logic.add(volume)
     put(line, across())
     return line
-
-
-def value(line, title=THICKNESS):
-    measurement = line.GetMeasurement(title)
-    return measurement.GetValue() if measurement.GetValueDefined() else None
 
 
 def between_borders(start, end):
@@ -255,6 +241,20 @@ def test_closed_scene_is_forgotten(scene, logic, line):
     line = logic.add(add_cortex(scene))
     put(line, across())
     assert value(line) == pytest.approx(RING.thickness, abs=0.15)
+
+
+def test_a_logic_that_nobody_closed_goes_quietly(scene, volume, capfd):
+    """Its scene may outlive it, be closed or go with it."""
+    logic = CaliperLogic(scene)
+    line = logic.add(volume)
+    put(line, across())
+    measured = value(line)
+    del logic
+    gc.collect()
+    put(line, across(2.0))
+    assert value(line) == measured, "nobody follows it any more"
+    scene.Clear(0)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_drag_on_a_large_volume_takes_a_fraction_of_the_goal(scene, logic):

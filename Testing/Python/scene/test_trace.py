@@ -20,14 +20,9 @@ from ALSMotorCortexLib.scene.drawn import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
 from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume  # noqa: E402
-from drawn_markups import RING, add_cortex, along, put, reopened, scene_with_markups  # noqa: E402
+from drawn_markups import RING, along, put, reopened, value  # noqa: E402
 
 THICKNESS = "Cortical thickness"
-
-
-@pytest.fixture
-def scene():
-    return scene_with_markups()
 
 
 @pytest.fixture
@@ -38,20 +33,10 @@ def logic(scene):
 
 
 @pytest.fixture
-def volume(scene):
-    return add_cortex(scene)
-
-
-@pytest.fixture
 def curve(logic, volume):
     curve = logic.add(volume)
     put(curve, along())
     return curve
-
-
-def value(curve, title=THICKNESS):
-    measurement = curve.GetMeasurement(title)
-    return measurement.GetValue() if measurement.GetValueDefined() else None
 
 
 def outwards(point, by):
