@@ -33,6 +33,7 @@ from ALSMotorCortexLib import (
     analyze_command,
     bids_command,
     demo_command,
+    group_command,
     maps_command,
     phantom_command,
 )
@@ -52,7 +53,9 @@ class Terminated(KeyboardInterrupt):
 COMMANDS: dict[str, Any] = {
     "agreement": agreement_command,
     "analyze": analyze_command,
+    "bids": bids_command,
     "demo": demo_command,
+    "group": group_command,
     "maps": maps_command,
     "phantom": phantom_command,
 }
