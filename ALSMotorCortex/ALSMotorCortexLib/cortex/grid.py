@@ -81,13 +81,12 @@ class Grid:
 
     def ras(self, kji: NDArray) -> NDArray[np.float64]:
         """RAS coordinates in mm, (n, 3), of index points (n, 3) in (k, j, i)."""
-        ijk = np.asarray(kji, dtype=np.float64)[..., ::-1]
-        return ijk @ self.ijk_to_ras[:3, :3].T + self.ijk_to_ras[:3, 3]
+        return _turned(kji, self.ijk_to_ras[:3, 2::-1]) + self.ijk_to_ras[:3, 3]
 
     def kji(self, ras: NDArray) -> NDArray[np.float64]:
         """Index points (n, 3) in (k, j, i), fractional, of RAS points (n, 3) in mm."""
         offset = np.asarray(ras, dtype=np.float64) - self.ijk_to_ras[:3, 3]
-        return (offset @ np.linalg.inv(self.ijk_to_ras[:3, :3]).T)[..., ::-1]
+        return _turned(offset, np.linalg.inv(self.ijk_to_ras[:3, 2::-1]))
 
     def same_as(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
         """Whether both grids have their corner voxels within ``tolerance_mm``."""
@@ -107,6 +106,12 @@ class Grid:
             self.ijk_to_ras[:3, :3], axis=0
         )
         return 2 - int(np.argmax(cosines))
+
+
+def _turned(points: NDArray, matrix: NDArray) -> NDArray[np.float64]:
+    """Points (n, 3) multiplied by a 3 x 3 matrix."""
+    # Not a matrix product: libraries for those are slow on matrices this narrow.
+    return np.einsum("...a,ba->...b", np.asarray(points, dtype=np.float64), matrix)
 
 
 @dataclass(frozen=True)
