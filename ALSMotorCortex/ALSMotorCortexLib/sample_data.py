@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cortex.motor_cortex import OTHER_BANK, MotorCortexCase, synthetic_motor_cortex
+from .cortex.motor_cortex import (
+    OTHER_BANK,
+    MotorCortexCase,
+    places_on_m1,
+    synthetic_motor_cortex,
+)
 from .cortex.phantoms import CSF, GM, WM
 from .scene.drawn import coded
 from .scene.segmentations import Segment, add_segmentation
@@ -91,23 +96,8 @@ def _add_dividers(scene: Any, case: MotorCortexCase) -> Any:
 
 
 def on_m1(case: MotorCortexCase, along: NDArray, depth: float, k: int) -> NDArray[np.float64]:
-    """(n, 3) RAS mm of true places in M1 on one slice.
-
-    Args:
-        along: (n,) mm along M1 from the middle of the knob, to lateral.
-        depth: 0 at the pial border, 1 at white matter; beyond them outside.
-        k: the slice.
-    """
-    placement = case.truth.placement
-    height = case.anatomy.thickness * (0.5 - depth)
-    plane = case.anatomy.strip(np.asarray(along, dtype=float) + 1j * height)
-    up, across = plane.imag, plane.real
-    # The anatomy is drawn out along its axis, oblique to the slices: where does it meet this one?
-    rotation, spacing = placement.rotation, np.array(case.labels.grid.spacing)
-    beside = up * rotation[1, 0] + across * rotation[2, 0]
-    axis = (k * spacing[0] - placement.centre[0] - beside) / rotation[0, 0]
-    mm = np.column_stack([axis, up, across]) @ rotation + placement.centre
-    return case.labels.grid.ras(mm / spacing)
+    """(n, 3) RAS mm of true places in M1; see :func:`.cortex.motor_cortex.places_on_m1`."""
+    return places_on_m1(case.truth.placement, along, depth, k)
 
 
 def _meeting(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float64]:

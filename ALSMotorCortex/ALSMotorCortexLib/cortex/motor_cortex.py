@@ -360,6 +360,28 @@ def place_in(
     return Placement(anatomy, grid, yaw @ lean @ upright, centre)
 
 
+def places_on_m1(placement: Placement, along: Floats, depth: float, k: int) -> Floats:
+    """(n, 3) RAS mm of true places in M1 on one slice.
+
+    Args:
+        placement: of a :class:`CentralSulcus`.
+        along: (n,) mm along M1 from the middle of the knob, to lateral.
+        depth: 0 at the pial border, 1 at white matter; beyond them outside. Even steps on the
+            straight strip, which are all but even in mm.
+        k: the slice.
+    """
+    anatomy = placement.shape
+    assert isinstance(anatomy, CentralSulcus)
+    plane = anatomy.strip(np.asarray(along, dtype=float) + 1j * anatomy.thickness * (0.5 - depth))
+    up, across = plane.imag, plane.real
+    # The anatomy is drawn out along its axis, oblique to the slices: where does it meet this one?
+    rotation, spacing = placement.rotation, np.array(placement.grid.spacing)
+    beside = up * rotation[1, 0] + across * rotation[2, 0]
+    axis = (k * spacing[0] - placement.centre[0] - beside) / rotation[0, 0]
+    mm = np.column_stack([axis, up, across]) @ rotation + placement.centre
+    return placement.grid.ras(mm / spacing)
+
+
 def parts_along(anatomy: CentralSulcus, along: Floats) -> dict[str, NDArray[np.bool_]]:
     """Which places (n,) are M1's ``foot``, ``hand`` and ``face``: medial of the knob, the knob,
     lateral of it. The knob ends where its flanks run out.

@@ -30,8 +30,14 @@ Signal = NDArray[np.complex64]
 SAMPLES_MM = 0.1
 """Points of a voxel are at most this far apart in the plane in which the anatomy varies."""
 
-STEPS = (6, 3, 3)
+STEPS = (4, 3, 3)
 """... and there are at least this many along (k, j, i)."""
+
+PROFILE_STEPS = 8
+"""At least this many along k where the slice profile has ramps."""
+
+FINE = 8
+"""Between points along k the slice profile, and the phase across it, are taken this finely."""
 
 RAMP = 0.25
 """Share of the slice thickness over which the profile of a 2D slice rises and falls."""
@@ -44,12 +50,15 @@ class VoxelPoints:
     Attributes:
         offsets: (m, 3) mm along (k, j, i).
         weights: (m,), with a sum of 1.
-        slab: mm across the slice that each point stands for.
+        across: (layers, fine) mm along k. The points lie in layers, the first m / layers in the
+            first; each stands for a slab, over which the slice profile is known finely.
+        profile: (layers, fine), with a sum of 1.
     """
 
     offsets: Floats
     weights: Floats
-    slab: float
+    across: Floats
+    profile: Floats
 
 
 def voxel_points(
@@ -66,15 +75,18 @@ def voxel_points(
     across = thickness * (1 + ramp)
     axes = []
     varied = (across * np.sin(abs(lean)), *spacing[1:])
-    for extent, seen, least in zip((across, *spacing[1:]), varied, STEPS, strict=True):
+    fewest = (PROFILE_STEPS if ramp else STEPS[0], *STEPS[1:])
+    for extent, seen, least in zip((across, *spacing[1:]), varied, fewest, strict=True):
         count = max(least, int(np.ceil(seen / SAMPLES_MM)))
         axes.append(((np.arange(count) + 0.5) / count - 0.5) * extent)
-    rise = ramp * thickness
-    k = np.abs(axes[0])
-    profile = np.clip((across / 2 - k) / rise, 0, 1) if rise else np.ones_like(k)
+    slab, rise = across / len(axes[0]), ramp * thickness
+    fine = axes[0][:, None] + slab * ((np.arange(FINE) + 0.5) / FINE - 0.5)
+    from_end = across / 2 - np.abs(fine)
+    profile = np.minimum(from_end, rise) if rise else np.ones_like(fine)
+    profile = profile / profile.sum()
     offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    weights = np.repeat(profile, len(axes[1]) * len(axes[2]))
-    return VoxelPoints(offsets, weights / weights.sum(), across / len(axes[0]))
+    layer = len(axes[1]) * len(axes[2])
+    return VoxelPoints(offsets, np.repeat(profile.sum(axis=1) / layer, layer), fine, profile)
 
 
 def decays(local: Local, times_ms: tuple[float, ...]) -> NDArray[np.float32]:
@@ -88,18 +100,17 @@ def slice_weights(
 ) -> NDArray[np.complexfloating] | NDArray[np.floating]:
     """(m, echoes) weights of a voxel's points, turned by a field that changes across the slice.
 
-    Each point stands for a slab, over which the phase spreads evenly.
-
     Args:
         points: of a voxel.
         times_ms: echo times.
         gradient: Hz/mm along k.
     """
-    if not gradient:
-        return np.repeat(points.weights[:, None], len(times_ms), axis=1)
     turns = gradient * np.array(times_ms) / 1000
-    phase = np.exp(2j * np.pi * np.multiply.outer(points.offsets[:, 0], turns))
-    return points.weights[:, None] * phase * np.sinc(points.slab * turns)
+    spread = np.multiply.outer(points.across, turns)
+    phase = np.exp(2j * np.pi * spread) if gradient else np.ones_like(spread)
+    layers = (points.profile[..., None] * phase).sum(axis=1)
+    each = len(points.offsets) // len(layers)
+    return np.repeat(layers / each, each, axis=0)
 
 
 def susceptibility_field(

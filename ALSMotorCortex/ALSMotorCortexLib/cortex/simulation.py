@@ -117,7 +117,7 @@ class Parameters:
     @property
     def thickness_mm(self) -> float:
         """Of the slices."""
-        return self.slice_thickness or self.spacing[0]
+        return self.spacing[0] if self.slice_thickness is None else self.slice_thickness
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -150,6 +150,10 @@ class Parameters:
         for name, known in (("group", GROUPS), ("hemisphere", SIDES)):
             value = getattr(self, name)
             yield value not in known, f"{name} {value!r} must be one of: {', '.join(known)}."
+        yield (
+            not all(0.05 <= mm <= 5 for mm in self.spacing),
+            "The spacing must lie between 0.05 and 5 mm along each axis.",
+        )
         numbers = {
             "snr": (self.snr, 0.1, 1e9),
             "field strength": (self.tesla, 0.5, 20),
@@ -166,10 +170,6 @@ class Parameters:
         for name, (value, low, high) in numbers.items():
             text = f"The {name} is {value:g}; it must lie between {low:g} and {high:g}."
             yield not low <= value <= high, text
-        yield (
-            not all(0.05 <= mm <= 5 for mm in self.spacing),
-            "The spacing must lie between 0.05 and 5 mm along each axis.",
-        )
         yield (
             not all(mm <= 60 for mm in self.extent) or min(self.extent[1:]) < 10,
             "The field of view must be at most 60 mm along each axis, and at least 10 mm in the "
@@ -335,7 +335,7 @@ def _half(p: Parameters, subject: Subject, side: str, rng: np.random.Generator) 
     tilt = None if p.tilt is None else float(np.radians(p.tilt))
     placement = place_in(grid, own.anatomy, side, rng, tilt)
     tissues = Tissues(subject.iron, own.involvement, subject.r2star_factor, p.tesla)
-    signal, susceptibility = _voxel_sums(p, own, tissues, placement)
+    signal, susceptibility = voxel_sums(p, own, tissues, placement)
     half = _Half(
         placement,
         signal.reshape(*p.shape, len(p.times_ms)),
@@ -358,7 +358,7 @@ def _half(p: Parameters, subject: Subject, side: str, rng: np.random.Generator) 
     return half
 
 
-def _voxel_sums(
+def voxel_sums(
     p: Parameters, own: Hemisphere, tissues: Tissues, placement: Placement
 ) -> tuple[Signal, NDArray[np.float32]]:
     """Signal (voxels, echoes) and mean susceptibility (voxels,) over each voxel's volume."""

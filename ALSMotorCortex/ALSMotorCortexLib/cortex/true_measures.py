@@ -6,6 +6,7 @@ import numpy as np
 
 from .grid import Image
 from .indices import Voxels, geometry_measures, layer_map, map_measures
+from .iron import BRIGHT, DARK
 from .phantoms import GM
 from .result import RIBBON, Measure
 from .simulation import Simulation
@@ -40,7 +41,8 @@ def true_measures(simulation: Simulation, layers: int = 3) -> tuple[Measure, ...
     regions |= {name: image.array[m1] > 0 for name, image in simulation.regions.items()}
     values = {name: image.array[m1] for name, image in true_maps(simulation).items()}
     rows = geometry_measures(voxels, regions)
-    rows += map_measures(voxels, regions, values, UNITS, [], {})
+    iron = {name: DARK if name == "T2star" else BRIGHT for name in values}
+    rows += map_measures(voxels, regions, values, UNITS, [], {}, iron)
     return tuple(row for row in rows if np.isfinite(row.value))
 
 
