@@ -92,3 +92,46 @@ def in_window_words(message: str) -> str:
     for pattern, words in _WORDS:
         message = re.sub(pattern, words, message)
     return message
+
+
+# By the parameter node. That is any object with the fields of ``ALSMotorCortexParameterNode``.
+
+
+def start(p: Any) -> MapsRun:
+    """Starts to make maps of the chosen echoes in the background.
+
+    Raises:
+        InputError: echoes that cannot be read.
+    """
+    options = MapOptions(
+        register=p.echoRegister,
+        noise=p.echoNoise or None,
+        bias=p.echoBias,
+        dephasing="magnitude" if p.echoDephasing else "none",
+    )
+    run = MapsRun(frames_of(list(p.echoes)), options)
+    run.start()
+    return run
+
+
+def publish(scene: Any, p: Any, run: MapsRun) -> str:
+    """Puts the maps of a run that is done into the scene and chooses them as inputs.
+
+    The combined image becomes the image to draw on, unless another is chosen that is no echo.
+
+    Returns:
+        What was found, in sentences.
+
+    Raises:
+        InputError: maps could not be made.
+        Cancelled: it was cancelled.
+    """
+    made, findings = run.publish(scene)
+    if p.image is None or p.image in run.nodes:
+        p.image = made["combined_snr"]
+    others = [node for node in p.maps if node not in run.nodes]
+    new = [made[name] for name in ("T2star", "R2star") if made[name] not in others]
+    p.maps = [node for node in (*others, *new) if node is not p.image]
+    warnings = [finding.message for finding in findings if finding.warning]
+    notes = [f.message for f in findings if f.code in ("trusted", "echoes_left_out")]
+    return " ".join(dict.fromkeys([*warnings, *notes]))

@@ -97,3 +97,9 @@ PIAL_SIDE_LABELS = {
     "right": _("right of the trace"),
 }
 """On which side of a trace CSF lies: :data:`..cortex.trace.SIDES` as shown."""
+
+IRON_LABELS = {
+    "": _("choose"),
+    "bright": _("bright (paramagnetic is positive, usual)"),
+    "dark": _("dark (paramagnetic is negative)"),
+}

@@ -9,7 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene import chosen, layout
-from .choices import ROLE_LABELS
+from ..scene.inputs import IRON, iron_to_ask
+from .choices import IRON_LABELS, ROLE_LABELS
+from .drawn import choose
 from .samples import load_sample_case
 from .section import Section
 
@@ -29,6 +31,8 @@ class InputsSection(Section):
         for name in ("image", "maps", "segmentation", "dividers"):
             # A long node name must not widen the panel.
             getattr(self.ui, f"{name}Selector").setMinimumWidth(80)
+        ui.ironComboBox.addItems(list(IRON_LABELS.values()))
+        ui.ironComboBox.connect("activated(int)", self.on_iron)
         ui.sampleDataButton.connect("clicked()", self.on_sample_data)
         ui.segmentEditorButton.connect("clicked()", self.on_segment_editor)
         ui.placeDividersButton.connect("clicked()", self.on_place_dividers)
@@ -48,6 +52,7 @@ class InputsSection(Section):
             chosen.finish_dividers(self.scene, p.dividers)
         self._hide_result_volumes()
         self._show_maps()
+        self._show_iron()
         self._show_segments()
         self.ui.sampleDataButton.visible = p.image is None
 
@@ -71,6 +76,16 @@ class InputsSection(Section):
             if selector.checkState(node) != state:
                 selector.setCheckState(node, state)
         selector.blockSignals(blocked)
+
+    def _show_iron(self) -> None:
+        """Asks how iron shows in susceptibility maps, where there are some."""
+        asked = self._susceptibility()
+        self.ui.ironLabel.visible = self.ui.ironComboBox.visible = bool(asked)
+        said = {node.GetAttribute(IRON) or "" for node in asked}
+        choose(self.ui.ironComboBox, IRON_LABELS, said.pop() if len(said) == 1 else "")
+
+    def _susceptibility(self) -> list[Any]:
+        return iron_to_ask([self.parameters.image, *self.parameters.maps])
 
     def _show_segments(self) -> None:
         table = self.ui.segmentsTable
@@ -124,6 +139,11 @@ class InputsSection(Section):
     def on_maps_checked(self) -> None:
         if self.parameters is not None:
             self.parameters.maps = list(self.ui.mapsSelector.checkedNodes())
+
+    def on_iron(self, index: int) -> None:
+        for node in self._susceptibility():
+            node.SetAttribute(IRON, list(IRON_LABELS)[index] or None)
+        self.panel.refresh_later()
 
     def on_segmentation_chosen(self, node: Any) -> None:
         """Another segmentation: what was said of the other one's segments is void."""

@@ -69,7 +69,9 @@ def fill_in(scene: Any, p: Any) -> None:
     hint = suggest(scene)
     with slicer.util.NodeModify(p.parameterNode):
         if p.image is None and hint.volumes:
-            p.image, *p.maps = hint.volumes
+            # Of echoes the first is enough to look at; maps are made of all.
+            later = list(p.echoes)[1:]
+            p.image, *p.maps = [node for node in hint.volumes if node not in later]
         if p.segmentation is None and hint.segmentation is not None:
             p.segmentation = hint.segmentation
             fill_in_roles(p)

@@ -33,8 +33,9 @@ _ECHO_TIME, _IMAGE_TYPE = "0018,0081", "0008,0008"
 _TIME_IN_NAME = re.compile(r"(?<![a-z])te[ _=-]*(\d+(?:[.,p]\d+)?)", re.IGNORECASE)
 _PHASE_IN_NAME = re.compile(r"(?<![a-z])(ph|pha|phase|phs)(?![a-z])", re.IGNORECASE)
 
-# A time under this is in seconds, as in study/echoes.py: no echo comes so early in ms.
+# As in study/echoes.py: a time under this is in seconds, one over that no echo time.
 _SECONDS_BELOW = 0.5
+_LONGEST_MS = 500.0
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,20 @@ def suggest(scene: Any, beside: Beside) -> list[Any]:
     return [largest[time] for time in sorted(largest)] if len(largest) > 1 else []
 
 
-def type_time(frame: Frame, time_ms: float | None) -> None:
-    """Notes on a node the echo time that the user typed; None forgets it."""
+def type_time(frame: Frame, text: str) -> None:
+    """Notes on a node the echo time in ms that the user typed; an empty one is forgotten.
+
+    Raises:
+        InputError: it is no echo time.
+    """
+    time = _number(text.replace(",", "."))
+    if text.strip() and (time is None or time > _LONGEST_MS):
+        raise InputError(f"{text} is no echo time. Type a number of ms, for example 12.5.")
     typed = _typed(frame.node)
     typed += [None] * (_count(frame.node) - len(typed))
-    typed[frame.number] = time_ms
-    text = ",".join("" if time is None else f"{time:g}" for time in typed)
-    frame.node.SetAttribute(TIMES, text if text.strip(",") else None)
+    typed[frame.number] = time
+    words = ["" if time is None else f"{time:g}" for time in typed]
+    frame.node.SetAttribute(TIMES, ",".join(words) if any(words) else None)
 
 
 def _may_be_echoes(node: Any) -> bool:

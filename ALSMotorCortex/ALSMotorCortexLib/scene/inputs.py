@@ -16,6 +16,7 @@ import vtk
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
+from ..cortex.iron import is_susceptibility
 from ..cortex.parts import gyrus_parts, hemispheres
 from ..cortex.result import RIBBON, Finding
 from ..cortex.settings import PRIORITY, Settings
@@ -33,6 +34,9 @@ VOLUME, SEGMENTATION, DIVIDERS = (
 
 CHOICES = "ALSMotorCortex.Inputs"
 """Attribute of that node: segments and options, as JSON."""
+
+IRON = "ALSMotorCortex.Iron"
+"""Attribute of a volume: whether iron is ``bright`` or ``dark`` in it, where the user said so."""
 
 # Words in segments' names, in the order in which they decide.
 _WORDS = (
@@ -251,10 +255,19 @@ def _gaps(inputs: Inputs) -> Iterator[str]:
                 f"Nothing is drawn in {segmentation.GetSegment(segment_id).GetName()} of {name}. "
                 "Draw it, or do not choose it."
             )
+    for node in iron_to_ask(inputs.volumes):
+        if not node.GetAttribute(IRON):
+            yield f"Choose whether iron is bright or dark in {node.GetName()}."
     if in_scene(inputs.dividers) and len(_points(inputs.dividers)) == 1:
         yield (
             "Place a second dividing point: one between foot and hand, one between hand and face."
         )
+
+
+def iron_to_ask(volumes: Iterable[Any]) -> list[Any]:
+    """The susceptibility maps among volumes, of which the user says how iron shows."""
+    present = [node for node in volumes if in_scene(node)]
+    return [node for node in present if is_susceptibility(node.GetName() or "", _unit(node))]
 
 
 # Reading --------------------------------------------------------------------------------
@@ -273,15 +286,18 @@ def collect(inputs: Inputs) -> Collected:
     labels, findings = read_labels(inputs.segmentation, values)
     own = {name: (LABELS[name],) if name in tissues else () for name in LABELS}
     settings = Settings(**own).with_values(inputs.options)
-    settings.check()
-    maps, units, volumes = {}, {}, {}
+    maps, units, volumes, iron = {}, {}, {}, dict(settings.iron)
     for node in inputs.volumes:
         image, found = read_volume(node if in_scene(node) else None)
         name = _unique(node.GetName(), maps)
         # The measurement runs while the user may paint on or delete the volume.
         maps[name] = Image(image.array.copy(), image.grid, name)
         units[name], volumes[name] = _unit(node), node
+        if node.GetAttribute(IRON):
+            iron[name] = node.GetAttribute(IRON)
         findings += found
+    settings = settings.with_values({"iron": iron})
+    settings.check()
     gray = Image((labels.array == LABELS["gm"]).astype(np.uint8), labels.grid, "gray matter")
     regions = _segment_regions(inputs, gray, settings.reference)
     if in_scene(inputs.dividers):

@@ -154,11 +154,19 @@ def test_times_in_attributes_of_volumes(scene) -> None:
 def test_typed_times_win_and_are_kept_on_the_node(scene) -> None:
     node = sequence(scene, ["4", "8", "12"], "EchoTime", "ms")
     frames = frames_of([node], no_files)
-    type_time(frames[1], 9.0)
+    type_time(frames[1], "9.0")
     assert found([node]) == [(4, "sequence"), (9, "typed"), (12, "sequence")]
-    type_time(frames[1], None)
+    type_time(frames[1], "")
     assert found([node]) == [(t, "sequence") for t in (4, 8, 12)]
     assert node.GetAttribute("ALSMotorCortex.EchoTimes") is None
+
+
+@pytest.mark.parametrize("text", ["four", "0", "-3", "nan", "501", "4 8"])
+def test_what_is_no_time_is_refused(scene, text: str) -> None:
+    node = volume(scene, "TE4")
+    with pytest.raises(InputError, match=f"{text} is no echo time"):
+        type_time(frames_of([node], no_files)[0], text)
+    assert found([node]) == [(4, "name")]
 
 
 def test_echoes_are_in_the_order_of_their_times(scene) -> None:
@@ -254,9 +262,9 @@ def test_what_is_missing_is_said(scene) -> None:
     assert missing(frames) == ("No echo time is known for second. Type it into the table, in ms.")
     with pytest.raises(InputError, match="No echo time is known for second"):
         read_frames(frames)
-    type_time(frames[1], 4)
+    type_time(frames[1], "4")
     assert "have the same echo time, 4 ms" in missing(frames_of(nodes, no_files))
-    type_time(frames[1], 8)
+    type_time(frames[1], " 8,5 ")
     assert missing(frames_of(nodes, no_files)) == ""
 
 

@@ -1,0 +1,157 @@
+"""The section *Maps from echoes*: which echoes, their times, and one fit at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from ..scene import layout
+from ..scene.echoes import missing, type_time
+from .section import Section
+
+# Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
+POLL_MS = 10
+
+_TIME_COLUMN = 1
+
+SOURCES = {
+    "typed": _("typed"),
+    "sequence": _("the sequence"),
+    "multi-volume": _("the multi-volume"),
+    "node": _("the volume"),
+    "DICOM": _("DICOM"),
+    "file": _("the file's sidecar or header"),
+    "name": _("the name"),
+    "": "",
+}
+"""Where an echo time was found, in words."""
+
+
+class EchoesSection(Section):
+    """Chooses echoes, shows their times, and makes maps of them."""
+
+    name = "echoes"
+
+    def setup(self) -> None:
+        self._run: Any = None
+        self._frames: list[Any] = []
+        self._pollTimer = self.panel.timer(POLL_MS, self.on_poll)
+        ui = self.ui
+        ui.echoesSelector.setMinimumWidth(80)
+        table = ui.echoesTable
+        table.columnCount = 3
+        table.setHorizontalHeaderLabels([_("Echo"), _("Time (ms)"), _("Found in")])
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.verticalHeader().hide()
+        ui.echoesSelector.connect("checkedNodesChanged()", self.on_checked)
+        table.connect("cellChanged(int,int)", self.on_time)
+        ui.makeMapsButton.connect("clicked()", self.on_make)
+        ui.cancelMapsButton.connect("clicked()", self.on_cancel)
+
+    def fill_in(self) -> None:
+        """Chooses echoes where there are some and none is chosen."""
+        with self.message():
+            if not list(self.parameters.echoes):
+                self.parameters.echoes = self.logic.suggest_echoes()
+
+    def refresh(self) -> None:
+        running = self._run is not None
+        self._show_choice()
+        if not running:
+            self._frames = self.logic.echoes(self.parameters)
+            self._show_times()
+        reason = "" if running else missing(self._frames)
+        ui = self.ui
+        ui.makeMapsButton.enabled = not running and not reason
+        ui.cancelMapsButton.enabled = running
+        ui.echoesProgressBar.visible = running
+        ui.echoesReasonLabel.text = reason
+
+    def closing(self) -> None:
+        """Stops a run and forgets it: its nodes are about to go."""
+        self._pollTimer.stop()
+        self._frames = []
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+            self.say(_("The scene was closed, so the maps were stopped."))
+
+    # What it shows ------------------------------------------------------------------------
+
+    def _show_choice(self) -> None:
+        chosen = list(self.parameters.echoes)
+        selector = self.ui.echoesSelector
+        blocked = selector.blockSignals(True)
+        for node in [*selector.checkedNodes(), *selector.uncheckedNodes()]:
+            state = qt.Qt.Checked if node in chosen else qt.Qt.Unchecked
+            if selector.checkState(node) != state:
+                selector.setCheckState(node, state)
+        selector.blockSignals(blocked)
+
+    def _show_times(self) -> None:
+        table = self.ui.echoesTable
+        blocked = table.blockSignals(True)
+        table.visible = bool(self._frames)
+        table.rowCount = len(self._frames)
+        for row, frame in enumerate(self._frames):
+            time = "" if frame.time_ms is None else f"{frame.time_ms:g}"
+            for column, text in enumerate((frame.name, time, SOURCES[frame.source])):
+                item = qt.QTableWidgetItem(text)
+                if column != _TIME_COLUMN:
+                    item.setFlags(qt.Qt.ItemIsEnabled)
+                table.setItem(row, column, item)
+        table.resizeRowsToContents()
+        rows = min(len(self._frames), 8)
+        height = sum(table.rowHeight(n) for n in range(rows)) + table.horizontalHeader().height
+        table.setFixedHeight(height + 4)
+        table.blockSignals(blocked)
+
+    # What the user does -------------------------------------------------------------------
+
+    def on_checked(self) -> None:
+        if self.parameters is not None:
+            self.parameters.echoes = list(self.ui.echoesSelector.checkedNodes())
+
+    def on_time(self, row: int, column: int) -> None:
+        """A time was typed into the table."""
+        if column == _TIME_COLUMN:
+            with self.message():
+                self.say("")
+                type_time(self._frames[row], self.ui.echoesTable.item(row, 1).text())
+            self.panel.refresh_later()
+
+    def on_make(self) -> None:
+        """Starts to make maps; :meth:`on_poll` follows it."""
+        if self._run is not None:
+            return
+        self.say("")
+        with self.message():
+            self._run = self.logic.start_maps(self.parameters)
+            self._pollTimer.start()
+        self.panel.refresh_later()
+
+    def on_cancel(self) -> None:
+        if self._run is not None:
+            self._run.cancel()
+            self.ui.echoesProgressBar.setFormat(_("stopping..."))
+
+    def on_poll(self) -> None:
+        """Shows the progress of the run, and its maps once it is done."""
+        run = self._run
+        if run is None:
+            self._pollTimer.stop()
+            return
+        step, fraction = run.poll()
+        self.ui.echoesProgressBar.value = round(100 * fraction)
+        self.ui.echoesProgressBar.setFormat(f"{step} %p%")
+        if not run.done:
+            return
+        self._pollTimer.stop()
+        self._run = None
+        with self.message():
+            self.say(self.logic.publish_maps(self.parameters, run))
+            layout.show_image(self.scene, self.parameters.image)
+            layout.fit_slices(self.scene, self.parameters.image)
+        self.panel.refresh_later()
