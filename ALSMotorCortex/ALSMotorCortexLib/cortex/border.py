@@ -22,6 +22,7 @@ from scipy import ndimage
 from scipy.special import ndtri
 
 from .cells import Cells
+from .masks import grown
 
 VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
@@ -177,18 +178,6 @@ class _Scale:
     def reach(self, axis: int) -> int:
         """Voxels within ``NEAR``."""
         return int(NEAR / self.steps[axis]) if axis in self.axes else 0
-
-
-def grown(mask: NDArray[np.bool_], reach: tuple[int, ...]) -> NDArray[np.bool_]:
-    """A mask with all voxels up to ``reach`` (k, j, i) voxels from it along every axis."""
-    for axis, steps in enumerate(reach):
-        for _ in range(steps):
-            along = np.moveaxis(mask, axis, 0)
-            more = along.copy()
-            more[1:] |= along[:-1]
-            more[:-1] |= along[1:]
-            mask = np.moveaxis(more, 0, axis)
-    return mask
 
 
 def _crossed(inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.bool_]:

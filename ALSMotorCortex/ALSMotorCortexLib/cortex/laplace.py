@@ -21,8 +21,9 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .border import Border, Known, find_border, grown
-from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity
+from .border import Border, Known, find_border
+from .masks import grown, grown_by_faces
+from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon
 from .volume_edge import layer_matrix, straight_edges
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
@@ -190,12 +191,11 @@ def _draw_line(
     own = filled == code
     line = ribbon.line & own
     # Beyond a cut side the lines go on as a layer of voxels around the gray matter.
-    layer = ndimage.binary_dilation(filled == GRAY, connectivity(ribbon.axes))
+    layer = grown_by_faces(filled == GRAY, ribbon.axes)
     inside[line | (layer & own)] = 0.5
     # Where two lines, or one line, fill a narrow sulcus, there is nothing behind them to pull
     # the border through their middle: their centres are kept outside.
-    around = np.ones([3 if a in ribbon.axes else 1 for a in range(3)], bool)
-    behind = ndimage.binary_dilation(own & ~line, around)
+    behind = grown(own & ~line, [int(a in ribbon.axes) for a in range(3)])
     inside[line & ~behind] = SHUT
 
 

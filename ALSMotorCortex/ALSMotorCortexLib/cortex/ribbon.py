@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from .errors import InputError
 from .grid import Grid, Image
+from .masks import grown_by_faces
 from .result import Finding
 from .settings import Settings
 
@@ -147,7 +148,7 @@ def spread(
     offsets = [int(s) for stride in strides for s in (-stride, stride)]
     wall = blocked_by if blocked_by is not None else 254
     inner = padded[1:-1, 1:-1, 1:-1]
-    empty = ndimage.binary_dilation(inner == onto, connectivity((0, 1, 2)))
+    empty = grown_by_faces(inner == onto, (0, 1, 2))
     front = np.flatnonzero(np.pad(empty & (inner != onto), 1))
     # What the blocking code reaches is marked 253 while growing and given back at the end.
     codes = np.where(flat[front] == wall, 253, flat[front]).astype(np.uint8)
@@ -310,7 +311,7 @@ def _contacts(
         if not touching.any():
             continue
         if near_gray is None:
-            near_gray = ndimage.binary_dilation(tissue == GRAY, connectivity(axes), iterations=2)
+            near_gray = grown_by_faces(grown_by_faces(tissue == GRAY, axes), axes)
         near, _ = faces(tissue.shape, axis)
         points = np.argwhere(touching & near_gray[near]).astype(float)
         points[:, axis] += 0.5
