@@ -39,33 +39,58 @@ def nice_step(raw: float) -> float:
     return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
 
 
-class _Axes:
-    """A frame with scales; collects SVG elements."""
+class Axes:
+    """A frame with scales; collects SVG elements.
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+    Attributes:
+        x, y: the values at both ends of each axis.
+        width, height: of the whole chart, in CSS pixels.
+        left, right, top, bottom: the edges of the frame within it.
+    """
+
+    def __init__(
+        self,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        width: int = WIDTH,
+        height: int = HEIGHT,
+        left: int = LEFT,
+        bottom: int = BOTTOM,
+    ) -> None:
         self.x, self.y = x, y
+        self.width, self.height = width, height
+        self.left, self.right = left, width - RIGHT
+        self.top, self.bottom = TOP, height - bottom
         self.parts: list[str] = []
 
     def px(self, x: Any) -> Any:
-        return LEFT + (x - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
+        return self.left + (x - self.x[0]) / (self.x[1] - self.x[0]) * (self.right - self.left)
 
     def py(self, y: Any) -> Any:
         share = (y - self.y[0]) / (self.y[1] - self.y[0])
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+        return self.bottom - share * (self.bottom - self.top)
 
     def frame(self, x_label: str, y_label: str) -> None:
-        x_ticks, y_ticks = nice_ticks(*self.x), nice_ticks(*self.y, 6)
-        for value, text in zip(x_ticks, tick_texts(x_ticks), strict=True):
+        self.x_axis(x_label)
+        self.y_axis(y_label)
+
+    def x_axis(self, label: str, most: int = 7) -> None:
+        ticks = nice_ticks(*self.x, most)
+        for value, text in zip(ticks, tick_texts(ticks), strict=True):
             at = self.px(value)
-            self.line(at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 4, QUIET)
-            self.text(at, HEIGHT - BOTTOM + 17, text)
-        for value, text in zip(y_ticks, tick_texts(y_ticks), strict=True):
+            self.line(at, self.bottom, at, self.bottom + 4, QUIET)
+            self.text(at, self.bottom + 17, text)
+        self.line(self.left, self.bottom, self.right, self.bottom, QUIET)
+        self.text((self.left + self.right) / 2, self.height - 8, label, colour=INK)
+
+    def y_axis(self, label: str, most: int = 6) -> None:
+        ticks = nice_ticks(*self.y, most)
+        for value, text in zip(ticks, tick_texts(ticks), strict=True):
             at = self.py(value)
-            self.line(LEFT, at, WIDTH - RIGHT, at, FAINT)
-            self.text(LEFT - 7, at + 4, text, "end")
-        self.line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, QUIET)
-        self.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, colour=INK)
-        self.text(4, 14, shorten(y_label, 70), "start", INK)
+            self.line(self.left, at, self.right, at, FAINT)
+            self.text(self.left - 7, at + 4, text, "end")
+        self.line(self.left, self.bottom, self.right, self.bottom, QUIET)
+        self.text(4, 14, shorten(label, 70), "start", INK)
 
     def line(
         self, x0: float, y0: float, x1: float, y1: float, colour: str, dash: str = "",
@@ -91,7 +116,7 @@ class _Axes:
 
     def svg(self, label: str) -> str:
         return (
-            f"<svg class='chart' viewBox='0 0 {WIDTH} {HEIGHT}' role='img' "
+            f"<svg class='chart' viewBox='0 0 {self.width} {self.height}' role='img' "
             f"aria-label='{escape(label, quote=True)}' {FONT}>{''.join(self.parts)}</svg>"
         )
 
@@ -153,7 +178,7 @@ def thickness_histogram(measurement: Measurement) -> str:
     names = [RIBBON, *(n for n in measurement.regions if n != RIBBON)]
     shares = {name: _shares(measurement, name, edges) for name in names}
     tallest = max(float(s.max()) for s, _, _ in shares.values()) or 1.0
-    axes = _Axes((float(edges[0]), float(edges[-1])), (0.0, 1.08 * tallest))
+    axes = Axes((float(edges[0]), float(edges[-1])), (0.0, 1.08 * tallest))
     low, middle, high = (float(v) for v in np.quantile(everything, [0.05, 0.5, 0.95]))
     axes.frame("Thickness (mm)", "Share of the region’s voxels (%)")
     share, _, beyond = shares[RIBBON]
@@ -204,7 +229,7 @@ def profile_chart(measurement: Measurement, map_name: str, regions: Sequence[str
     if not curves:
         return ""
     alone = len(curves) == 1
-    axes = _Axes((0.0, 1.0), _value_range(list(curves.values()), alone))
+    axes = Axes((0.0, 1.0), _value_range(list(curves.values()), alone))
     unit = words.unit_name(measurement.units.get(map_name, ""))
     axes.frame("Cortical depth", f"{shorten(map_name, 50)}{f' ({unit})' if unit else ''}")
     layers = measurement.settings.layers
@@ -267,7 +292,7 @@ def _shares(
     return 100 * counts / max(len(values), 1), len(values), len(values) - int(counts.sum())
 
 
-def _steps(axes: _Axes, edges: NDArray, heights: NDArray) -> str:
+def _steps(axes: Axes, edges: NDArray, heights: NDArray) -> str:
     x, y = axes.px(np.repeat(edges, 2)[1:-1]), axes.py(np.repeat(heights, 2))
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
@@ -296,7 +321,7 @@ def _runs(curve: Sequence[ProfileBin], *names: str) -> list[list[ProfileBin]]:
     return [run for run in runs if run]
 
 
-def _polyline(axes: _Axes, curve: Sequence[ProfileBin], name: str) -> str:
+def _polyline(axes: Axes, curve: Sequence[ProfileBin], name: str) -> str:
     """The curve, broken where a bin has no value; a lone bin is a bar as wide as the bin."""
     parts = []
     for run in _runs(curve, name):
@@ -308,7 +333,7 @@ def _polyline(axes: _Axes, curve: Sequence[ProfileBin], name: str) -> str:
     return "".join(parts)
 
 
-def _band(axes: _Axes, curve: Sequence[ProfileBin]) -> str:
+def _band(axes: Axes, curve: Sequence[ProfileBin]) -> str:
     parts = []
     for run in _runs(curve, "ci_low", "ci_high"):
         ends = [(_middle(p), p) for p in run]
@@ -320,7 +345,7 @@ def _band(axes: _Axes, curve: Sequence[ProfileBin]) -> str:
     return "".join(parts)
 
 
-def _hover(axes: _Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str) -> list[str]:
+def _hover(axes: Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str) -> list[str]:
     """Invisible strips, one per bin, that say the bin's numbers under the pointer."""
     strips = []
     for bins in zip(*curves.values(), strict=True):
