@@ -26,6 +26,10 @@ _WORDS = (
     (r"Check --noise and --mask", "Check that these are magnitude images, and the noise level"),
     (r"[Gg]ive it with --noise, in the unit of the images", "Type it into Noise"),
     (r"give it with --noise", "type it into Noise"),
+    (
+        r"Give the phase images with --phase, or leave --dephasing out",
+        "Leave out the correction of dephasing",
+    ),
     (r"Leave out --bias", "Leave out the correction of shading"),
 )
 

@@ -11,10 +11,13 @@ from ALSMotorCortexLib.cortex.settings import PRIORITY
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
+from ALSMotorCortexLib.scene.drawn import coded  # noqa: E402
 from ALSMotorCortexLib.scene.inputs import (  # noqa: E402
+    IRON,
     LABELS,
     Inputs,
     collect,
+    iron_to_ask,
     missing,
     recall,
     remember,
@@ -198,6 +201,24 @@ def test_volumes_of_the_same_name_stay_apart():
     c = collect(inputs)
     assert list(c.maps) == ["T2star", "T2star (2)"]
     assert c.volumes["T2star (2)"] is second
+
+
+def test_how_iron_shows_in_a_susceptibility_map_is_asked_and_kept_on_the_volume():
+    scene, inputs = ready()
+    image = Image(np.ones(layered().grid.shape, np.float32), layered().grid)
+    chi, swi = add_volume(scene, image, "QSM"), add_volume(scene, image, "SWI")
+    field = add_volume(scene, image, "field")
+    field.SetVoxelValueUnits(coded("ppm", "UCUM", "parts per million"))
+    inputs.volumes = [swi, chi, field]
+    assert iron_to_ask(inputs.volumes) == [chi, field]
+    for node, how in ((chi, "bright"), (field, "dark")):
+        asked = f"Choose whether iron is bright or dark in {node.GetName()}."
+        assert missing(inputs) == asked
+        with pytest.raises(InputError, match=asked):
+            collect(inputs)
+        node.SetAttribute(IRON, how)
+    assert missing(inputs) == ""
+    assert collect(inputs).settings.iron == {"QSM": "bright", "field": "dark"}
 
 
 def test_a_deleted_volume_is_told():
