@@ -53,8 +53,9 @@ class EchoesSection(Section):
     def fill_in(self) -> None:
         """Chooses echoes where there are some and none is chosen."""
         with self.message():
-            if not list(self.parameters.echoes):
-                self.parameters.echoes = self.logic.suggest_echoes()
+            if not list(self.parameters.echoes) and (found := self.logic.suggest_echoes()):
+                self.parameters.echoes = found
+                self.open()
 
     def refresh(self) -> None:
         running = self._run is not None
@@ -73,6 +74,7 @@ class EchoesSection(Section):
         """Stops a run and forgets it: its nodes are about to go."""
         self._pollTimer.stop()
         self._frames = []
+        self.say("")
         if self._run is not None:
             self._run.cancel()
             self._run = None
