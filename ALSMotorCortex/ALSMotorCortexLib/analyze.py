@@ -69,6 +69,7 @@ class AnalyzeInputs:
         maps: contrast maps by name.
         regions: regions by name.
         units: units of the maps' values by name, where known.
+        scales: what maps' values are multiplied by on reading, by name, to get that unit.
         drawings: calipers and traces.
         echoes: what more maps are made from, or None.
     """
@@ -77,6 +78,7 @@ class AnalyzeInputs:
     maps: Mapping[str, Path] = field(default_factory=dict)
     regions: Mapping[str, RegionSource] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)
     drawings: Drawings = Drawings()
     echoes: EchoSource | None = None
 
@@ -319,7 +321,7 @@ def _contrasts(inputs: AnalyzeInputs, tell: Progress) -> _Contrasts:
     if unknown := sorted(set(inputs.units) - {*files, *names}):
         raise InputError(f"A unit is given for {unknown[0]}, but no map has that name.")
     read = _Contrasts(
-        {name: replace(file.image, name=name) for name, file in files.items()},
+        {name: _scaled(file.image, name, inputs.scales) for name, file in files.items()},
         inputs.units,
         [provenance.describe_input(f"map {name}", file) for name, file in files.items()],
         tuple(dict.fromkeys(f for file in files.values() for f in file.findings)),
@@ -337,6 +339,12 @@ def _contrasts(inputs: AnalyzeInputs, tell: Progress) -> _Contrasts:
         maps.geometry,
         {"echoes": inputs.echoes.record(maps)},
     )
+
+
+def _scaled(image: Image, name: str, scales: Mapping[str, float]) -> Image:
+    if name not in scales:
+        return replace(image, name=name)
+    return Image(image.array.astype(np.float32) * np.float32(scales[name]), image.grid, name)
 
 
 def _traced(drawn: Drawn | None) -> tuple[Image, dict[str, Any], tuple[Finding, ...]]:

@@ -1,0 +1,51 @@
+"""A process that measures participants. It imports nothing heavy before its threads are
+limited, because numpy and ITK read the limits when they are loaded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .batch_job import Job
+    from .study.bids_names import Unit
+
+_LIMITS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)  # fmt: skip
+
+
+def work(job: Job, threads: int, connection: Connection) -> None:
+    """Measures the participants that come over a connection, one after the other.
+
+    Sends back each one's steps (name, fraction), then its outcome. The process ends with its
+    parent, so that none works for nobody, and quietly when it is asked to.
+    """
+    for name in _LIMITS:
+        os.environ[name] = str(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _stop)
+    from .batch_unit import measure_unit
+
+    try:
+        while True:
+            unit: Unit = connection.recv()
+            connection.send(measure_unit(job, unit, lambda *step: connection.send(step)))
+    except (KeyboardInterrupt, EOFError, OSError):
+        return
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
