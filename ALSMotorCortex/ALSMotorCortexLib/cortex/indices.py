@@ -11,6 +11,11 @@ thickness_per_area             mm      mean over mid-cortical area: each voxel w
 ribbon_volume                  mm3     measured voxels times voxel volume
 mid_surface_area               mm2     area of the surface at equidistant depth 0.5
 measured_share                 1       voxels with a thickness / all voxels
+thickness_corrected_mean, ...  mm      likewise of thickness with the slice's angle allowed
+                                       for, where it is measured within slices
+angle_mean, _max               deg     angle between the cortex's normal and the slices
+left_out_share                 1       measured voxels in columns too steep for the means /
+                                       all measured voxels
 mean                           map     mean over the region's measured voxels
 layer_K_mean                   map     mean over layer K; 1 is superficial
 deep_minus_superficial         map     deepest layer's mean - most superficial's
@@ -32,6 +37,10 @@ al., AJNR 2018, 39:63, with the hypointensity measured within the cortex. The di
 white matter and CSF follow the relative motor-cortex susceptibility of Schweitzer et al., AJR
 2015, 204:1086. In which maps iron is dark and in which bright, :mod:`.iron` says; so
 ``deep_hypointensity`` is above zero in all maps where the deep layer looks richer in iron.
+
+Where thickness is measured within slices, thickness and maps leave out the voxels of columns that
+the slice cuts too obliquely; volume, area, share and angle do not. The area allows for the angle:
+a slice cuts a strip of 1 / cos(angle) times the slice's own height out of the mid-surface.
 """
 
 from __future__ import annotations
@@ -46,7 +55,7 @@ from .iron import BRIGHT, DARK
 from .profiles import depth_bins
 from .result import Measure, ProfileBin
 
-PAIRED = ("thickness_mean", "mean", "deep_hypointensity")
+PAIRED = ("thickness_mean", "thickness_corrected_mean", "mean", "deep_hypointensity")
 """Measures that left and right regions are compared by."""
 
 MIDDLE_BAND = 1 / 3
@@ -64,6 +73,10 @@ class Voxels:
         layers: 1 superficial to N deep, 0 where not measured.
         voxel_volume: mm3.
         layer_count: N.
+        angle: degrees between the cortex's normal and the slices, NaN where not known; None
+            where it is not asked for.
+        corrected: mm, thickness with the angle allowed for, NaN likewise.
+        steep: whether a voxel is left out of means.
     """
 
     thickness: NDArray[np.float32]
@@ -71,31 +84,60 @@ class Voxels:
     layers: NDArray[np.uint8]
     voxel_volume: float
     layer_count: int
+    angle: NDArray[np.float32] | None = None
+    corrected: NDArray[np.float32] | None = None
+    steep: NDArray[np.bool_] | None = None
+
+    def counted(self) -> NDArray[np.bool_]:
+        """(n,) whether a voxel has a thickness that means take in."""
+        known = np.isfinite(self.thickness)
+        return known if self.steep is None else known & ~self.steep
 
 
 def geometry_measures(voxels: Voxels, regions: Mapping[str, NDArray[np.bool_]]) -> list[Measure]:
-    """Thickness, volume and area of every region."""
+    """Thickness, volume, area and angle of every region."""
+    known, counted = np.isfinite(voxels.thickness), voxels.counted()
+    straight = voxels.thickness.astype(np.float64)
+    if voxels.corrected is not None:
+        straight = np.where(np.isfinite(voxels.corrected), voxels.corrected, straight)
+    band = known & (np.abs(voxels.depth_equidistant - 0.5) < MIDDLE_BAND / 2)
     rows = []
     for region, inside in regions.items():
-        thickness = voxels.thickness[inside].astype(np.float64)
-        known = np.isfinite(thickness)
-        measured = thickness[known]
-        band = np.abs(voxels.depth_equidistant[inside][known] - 0.5) < MIDDLE_BAND / 2
-        area = voxels.voxel_volume * (1 / measured[band]).sum() / MIDDLE_BAND
-        p05, median, p95 = _quantiles(measured, [0.05, 0.5, 0.95])
+        measured = int((inside & known).sum())
+        area = voxels.voxel_volume * (1 / straight[inside & band]).sum() / MIDDLE_BAND
         numbers = {
-            "thickness_mean": (_mean(measured), "mm"),
-            "thickness_median": (median, "mm"),
-            "thickness_sd": (measured.std(ddof=1) if len(measured) > 1 else np.nan, "mm"),
-            "thickness_p05": (p05, "mm"),
-            "thickness_p95": (p95, "mm"),
-            "thickness_per_area": (1 / _mean(1 / measured), "mm"),
-            "ribbon_volume": (len(measured) * voxels.voxel_volume, "mm3"),
+            **_thickness_numbers("thickness", voxels.thickness[inside & counted]),
+            "ribbon_volume": (measured * voxels.voxel_volume, "mm3"),
             "mid_surface_area": (area, "mm2"),
-            "measured_share": (_mean(known), "1"),
+            "measured_share": (_mean(known[inside]), "1"),
         }
+        if voxels.corrected is not None:
+            corrected = voxels.corrected[inside & counted]
+            numbers |= _thickness_numbers("thickness_corrected", corrected)
+        if voxels.angle is not None:
+            angle = voxels.angle[inside & known]
+            angle = angle[np.isfinite(angle)]
+            numbers["angle_mean"] = (_mean(angle), "deg")
+            numbers["angle_max"] = (angle.max() if len(angle) else np.nan, "deg")
+        if voxels.steep is not None:
+            numbers["left_out_share"] = (_mean(voxels.steep[inside & known]), "1")
         rows += [Measure(region, "", n, float(v), u) for n, (v, u) in numbers.items()]
     return rows
+
+
+def _thickness_numbers(name: str, thickness: NDArray) -> dict[str, tuple[float, str]]:
+    """Value and unit of each statistic of thickness, by the measure's name."""
+    known = thickness[np.isfinite(thickness)].astype(np.float64)
+    p05, median, p95 = _quantiles(known, [0.05, 0.5, 0.95])
+    numbers = {
+        "mean": _mean(known),
+        "median": median,
+        "sd": float(known.std(ddof=1)) if len(known) > 1 else np.nan,
+        "p05": p05,
+        "p95": p95,
+        "per_area": 1 / _mean(1 / known),
+    }
+    return {f"{name}_{statistic}": (value, "mm") for statistic, value in numbers.items()}
 
 
 def map_measures(
@@ -119,12 +161,13 @@ def map_measures(
             ``csf``, in the map's unit.
         iron: for each map whether iron is ``bright`` or ``dark`` in it; dark if it is not there.
     """
+    counted = voxels.counted()
     rows = []
     for region, inside in regions.items():
-        thickness = _mean(voxels.thickness[inside][np.isfinite(voxels.thickness[inside])])
+        thickness = _mean(voxels.thickness[inside & counted])
         for name, value in values.items():
             unit = units.get(name, "")
-            used = inside & np.isfinite(value) & (voxels.layers > 0)
+            used = inside & counted & np.isfinite(value) & (voxels.layers > 0)
             layer_means = [
                 _mean(value[used & (voxels.layers == k)]) for k in range(1, voxels.layer_count + 1)
             ]

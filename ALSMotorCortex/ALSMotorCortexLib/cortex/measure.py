@@ -21,6 +21,7 @@ from .indices import (
 )
 from .iron import BRIGHT, iron_contrast
 from .laplace import Domain, make_domain, solve_potential
+from .obliquity import find_obliquity, obliquity_findings, slice_axis
 from .parts import two_hemispheres
 from .profiles import find_columns, laminar_profiles
 from .resample import INTERPOLATION, label_values, map_values
@@ -82,6 +83,13 @@ def measure(
     voxels = ribbon.grid_indices(box_voxels)
     equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
     findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
+    angle = corrected = steep = None
+    if (axis := slice_axis(labels.grid, settings.plane)) is not None:
+        oblique = find_obliquity(ribbon, domain, potential, lines, axis)
+        angle = oblique.angle
+        if settings.plane != "none":
+            corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
+        findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
     inside = {RIBBON: np.ones(len(voxels), bool)}
     inside |= _region_masks(regions, labels.grid, voxels)
     inside |= _hemispheres(labels.grid, voxels, regions)
@@ -95,13 +103,17 @@ def measure(
     depth = equidistant if settings.layer_depth == "equidistant" else equivolume
     layers = layer_map(depth, settings.layers)
     columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
-    profiles = laminar_profiles(depth, columns, values, inside, settings)
+    counted = depth if steep is None else np.where(steep, np.float32(np.nan), depth)
+    profiles = laminar_profiles(counted, columns, values, inside, settings)
     shape = Voxels(
         thickness=lines.thickness,
         depth_equidistant=equidistant,
         layers=layers,
         voxel_volume=labels.grid.voxel_volume,
         layer_count=settings.layers,
+        angle=angle,
+        corrected=corrected,
+        steep=steep,
     )
     measures: list[Measure] = geometry_measures(shape, inside)
     measures += map_measures(shape, inside, values, units, profiles, neighbours, iron)
@@ -125,6 +137,8 @@ def measure(
         profiles=tuple(profiles),
         findings=tuple(findings),
         seconds=clock.seconds,
+        angle=angle,
+        thickness_corrected=corrected,
     )
 
 

@@ -24,7 +24,7 @@ class Measure:
         map: contrast map it comes from; empty for geometry.
         measure: its name, for example ``thickness_mean``.
         value: the number; NaN where it could not be measured.
-        unit: mm, mm2, mm3, 1 (a ratio) or the map's own unit as ``map`` or ``map/mm``.
+        unit: mm, mm2, mm3, deg, 1 (a ratio) or the map's own unit as ``map`` or ``map/mm``.
     """
 
     region: str
@@ -104,6 +104,10 @@ class Measurement:
         profiles: all laminar profiles, tidy.
         findings: what was noticed or repaired in the input.
         seconds: time each step took.
+        angle: (n,) float32 degrees between the cortex's normal and the slices, by column, NaN
+            where it cannot be told; None where voxels are nearly isotropic and ``plane`` is none.
+        thickness_corrected: (n,) float32 mm, thickness with that angle allowed for, NaN likewise;
+            None where ``plane`` is none.
     """
 
     grid: Grid
@@ -123,6 +127,16 @@ class Measurement:
     profiles: tuple[ProfileBin, ...]
     findings: tuple[Finding, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    angle: NDArray[np.float32] | None = None
+    thickness_corrected: NDArray[np.float32] | None = None
+
+    @property
+    def steep(self) -> NDArray[np.bool_]:
+        """(n,) whether a voxel's column is left out of the means: the slice is measured in its
+        plane and cuts the column at more than ``max_angle`` degrees."""
+        if self.thickness_corrected is None or self.angle is None:
+            return np.zeros(len(self.voxels), bool)
+        return self.angle > self.settings.max_angle
 
     def paint(self, values: NDArray, outside: float = 0) -> NDArray:
         """An array (k, j, i) on the label grid with ``values`` (n,) at the voxels.

@@ -40,6 +40,10 @@ class Settings:
         label_style: ``tissue``, where borders run between voxels, or ``rim``, LayNii's,
             where they run through the middle of one-voxel lines.
         plane: ``none`` to measure in 3D, or the slice plane to measure within.
+        max_angle: degrees between the cortex's normal and the slice plane from which on a column
+            is left out of all means, where ``plane`` is not ``none``. At 30 degrees the cortex
+            looks 15 % too thick in the slice, and a slice of 1.5 to 2 mm blurs it over half that
+            in depth, which is the width of one layer of three.
         layers: number of equal depth bins in the layer map, 1 superficial to N deep.
         bins: number of equal depth bins of the laminar profile.
         layer_depth: ``equivolume`` or ``equidistant`` depth for layers and profiles.
@@ -63,6 +67,7 @@ class Settings:
     other_bank: tuple[int, ...] = ()
     label_style: str = "tissue"
     plane: str = "none"
+    max_angle: float = 30.0
     layers: int = 3
     bins: int = 20
     layer_depth: str = "equivolume"
@@ -122,6 +127,7 @@ class Settings:
             ),
             (self.label_style not in LABEL_STYLES, _one_of("label_style", LABEL_STYLES)),
             (self.plane not in PLANES, _one_of("plane", PLANES)),
+            (not 0 < self.max_angle <= 90, "max_angle must be above 0 and at most 90 degrees."),
             (self.layer_depth not in DEPTHS, _one_of("layer_depth", DEPTHS)),
             (not 1 <= self.layers <= 250, "layers must be between 1 and 250."),
             (not 1 <= self.bins <= 1000, "bins must be between 1 and 1000."),
