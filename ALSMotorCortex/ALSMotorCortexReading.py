@@ -385,13 +385,15 @@ class ALSMotorCortexReadingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             return
         if self._annotated is None:
             self._annotated = bool(annotations.sliceViewAnnotationsEnabled)
+        # Its own switch forgets to follow the views again once it is on.
         annotations.sliceViewAnnotationsEnabled = int(shown)
         manager = slicer.app.layoutManager()
         for name in manager.sliceViewNames():
             view = manager.sliceWidget(name).sliceView()
             view.cornerAnnotation().ClearAllTexts()
             view.scheduleRender()
-        annotations.updateSliceViewFromGUI()
+        if shown:
+            annotations.updateSliceViewFromGUI()
 
     def _restoreAnnotations(self) -> None:
         if self._annotated is not None:

@@ -26,7 +26,7 @@ CASE = "ALSMotorCortex.Reading"
 
 # Voxels that a window is told from, about; and its half width in interquartile ranges.
 _ENOUGH = 1_000_000
-_SPREAD = 4
+_SPREAD = 6
 
 
 def image_of_scene(path: Path) -> Image:
@@ -137,7 +137,7 @@ def _cases(scene: Any) -> list[Any]:
 def window(array: NDArray) -> tuple[float, float]:
     """The darkest and brightest value to show, from the tissue in the image's middle.
 
-    Four interquartile ranges to both sides of the median, as far as there are values: gray and
+    Six interquartile ranges to both sides of the median, as far as there are values: gray and
     white matter keep their contrast where CSF is many times as bright. The empty background,
     exactly 0 or not finite, has no say.
     """
