@@ -252,7 +252,10 @@ def _findings(
 
 
 def _sentence(omission: Omission) -> str:
-    return f"{omission.item} (n = {omission.n}): {omission.reason}"
+    """An omission as it is told."""
+    if omission.kind == "participant":
+        return omission.reason
+    return f"{omission.item[0].upper()}{omission.item[1:]} (n = {omission.n}): {omission.reason}"
 
 
 def _write_tables(path: Callable[[str], Path], found: GroupStudy) -> None:

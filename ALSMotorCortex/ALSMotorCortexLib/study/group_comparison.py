@@ -241,7 +241,7 @@ def combine_measures(data: GroupData, keys: Sequence[Key], seed: int) -> Combine
     x = np.column_stack([np.zeros((len(data.ids), 0)), *(data.values(k) for k in keys)])
     used = np.isfinite(x).all(axis=1)
     patient = data.patient[used]
-    item = f"{len(keys)} measures"
+    item = f"combination of {len(keys)} measures"
     if min(int(patient.sum()), int((~patient).sum())) < FEWEST:
         reason = f"Fewer than {FEWEST} in a group have all of the measures to combine."
         data.omit("combination", item, int(used.sum()), reason)
@@ -252,7 +252,8 @@ def combine_measures(data: GroupData, keys: Sequence[Key], seed: int) -> Combine
         return None
     lost = len(data.ids) - int(used.sum())
     if lost:
-        data.omit("combination", item, lost, "Not all of the measures to combine are known.")
+        reason = "Lack one of the measures that are combined, and are not in the combination."
+        data.omit("combination", item, lost, reason)
     return Combined(
         tuple(keys[i] for i in varying), patient, combine(x[used][:, varying], patient, seed)
     )

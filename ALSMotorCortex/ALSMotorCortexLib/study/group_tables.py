@@ -187,12 +187,12 @@ ROC = (
            "patient.", "diagnosis.rule.threshold", "of the measure"),
     *estimate_columns("auc", "Area under the ROC curve in that direction.",
                       "diagnosis.auc", "DeLong's variance on the logit scale"),
-    *estimate_columns("crossed_auc", "The same leaving out each pair of a patient and a control, "
-                      "with the direction from all others.", "diagnosis.crossed_auc",
+    *estimate_columns("cross_validated_auc", "The same leaving out each pair of a patient and a "
+                      "control, with the direction from all others.", "diagnosis.crossed_auc",
                       "as auc, with the larger of DeLong's error and the spread over redrawn "
                       "participants"),
     *_accuracy("apparent", "diagnosis.apparent", APPARENT),
-    *_accuracy("crossed", "diagnosis.crossed", CROSSED),
+    *_accuracy("cross_validated", "diagnosis.crossed", CROSSED),
 )  # fmt: skip
 
 BOTH_Q = "adjusted by Benjamini-Hochberg over all pairs of score and measure of this table"
@@ -246,8 +246,8 @@ def write_comparisons(folder: Callable[[str], Path], rows: Sequence[Comparison])
     write_table(folder, "comparisons", COMPARISONS, rows, about)
     about = (
         "How well each measure tells patients from controls. Columns named apparent come from "
-        "the participants that the threshold was chosen on; those named crossed leave out whom "
-        "they judge."
+        "the participants that the threshold was chosen on; those named cross_validated leave out "
+        "whom they judge."
     )
     write_table(folder, "roc", ROC, [r for r in rows if r.diagnosis], about)
 
@@ -271,7 +271,7 @@ def write_combination(folder: Callable[[str], Path], combined: Combined | None) 
         cases = int(combined.patient.sum())
         for how, area, accuracy in (
             ("apparent", result.apparent_auc, result.apparent),
-            ("crossed", result.crossed_auc, result.crossed),
+            ("cross-validated", result.crossed_auc, result.crossed),
         ):
             found += [
                 (how, "auc", area, n),
@@ -286,8 +286,8 @@ def write_combination(folder: Callable[[str], Path], combined: Combined | None) 
         for how, name, e, n in found
     ]
     meanings = (
-        "apparent: on the participants that were fitted, and so too good; crossed: leaving out "
-        "one participant (for the AUC one patient and one control) at a time.",
+        "apparent: on the participants that were fitted, and so too good; cross-validated: leaving "
+        "out one participant (for the AUC one patient and one control) at a time.",
         "auc, sensitivity, specificity or accuracy, at a probability of one half.",
         "The number.",
         "Lower end of its 95 % interval.",
