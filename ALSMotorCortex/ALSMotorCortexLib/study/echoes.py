@@ -324,6 +324,13 @@ def _from_files(paths: Sequence[Path]) -> _Found:
 def _with_phase(found: _Found, paths: Sequence[Path]) -> _Found:
     """``found`` with the phase images, told apart by nothing but their order."""
     other = _from_files(paths)
+    known = {source["sha256"] for source in found.sources}
+    for source in other.sources:
+        if source["sha256"] in known:
+            raise InputError(
+                f"{source['path']} is given as phase and is the same as a magnitude image. Give "
+                "the phase images to --phase."
+            )
     if len(other.echoes) != len(found.echoes):
         raise _unequal(len(found.echoes), len(other.echoes))
     for echo, phase in zip(found.echoes, other.echoes, strict=True):
@@ -622,17 +629,27 @@ def _list(values: Sequence[float]) -> str:
 
 def _check_values(echoes: Sequence[_Echo]) -> None:
     for n, echo in enumerate(echoes, 1):
-        finite = echo.image.array[np.isfinite(echo.image.array)]
-        if not finite.any():
+        if wrong := _emptiness(echo.image.array):
             raise InputError(
-                f"Echo {n} ({echo.image.name}) is zero everywhere. Export it again, or leave "
-                "that echo and its time out."
+                f"Echo {n} ({echo.image.name}) {wrong}. Export it again, or leave that echo and "
+                "its time out."
             )
         if looks_like_phase(echo.image.array):
             raise InputError(
                 f"Echo {n} ({echo.image.name}) looks like a phase image: its values are negative "
                 "or wrap. Give magnitude images to --echoes, and phase to --phase."
             )
+
+
+def _emptiness(array: NDArray) -> str:
+    """What is wrong with an image that shows nothing; empty for one that does."""
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        return "holds no numbers"
+    low, high = finite.min(), finite.max()
+    if low < high:
+        return ""
+    return f"has the value {low:g} everywhere" if low else "is zero everywhere"
 
 
 def looks_like_phase(array: NDArray) -> bool:
@@ -725,6 +742,8 @@ def _difference(grid: Grid, other: Grid) -> str:
 def _growing(pictures: Sequence[Image], times: Sequence[float]) -> list[Finding]:
     """A warning where the signal grows from one echo to the next: swapped, most likely."""
     bright = pictures[0].array > np.nanmean(pictures[0].array)
+    if not all(np.isfinite(p.array[bright]).any() for p in pictures):
+        return []
     means = [float(np.nanmean(p.array[bright], dtype=np.float64)) for p in pictures]
     for n in range(1, len(means)):
         if means[n] > 1.02 * means[n - 1]:

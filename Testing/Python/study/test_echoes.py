@@ -375,8 +375,9 @@ def test_registration_brings_echoes_onto_the_first(tmp_path: Path) -> None:
     assert [f.code for f in found.findings].count("echo_registered") == 2
     inner = (slice(1, -1), slice(4, -4), slice(4, -4))
     assert np.corrcoef(found.magnitude[2][inner].ravel(), magnitude(12)[inner].ravel())[0, 1] > 0.9
+    turns = [write_echo(tmp_path / f"p{n}.nii.gz", phase(t)) for n, t in enumerate(TIMES)]
     with pytest.raises(InputError, match="--register"):
-        read_echoes(paths, phase=paths, register=True)
+        read_echoes(paths, phase=turns, register=True)
 
 
 # --- bad input ---------------------------------------------------------------------------
@@ -432,12 +433,36 @@ def test_the_same_file_twice(tmp_path: Path) -> None:
         read_echoes([paths[0], paths[0]])
 
 
-def test_all_zero_and_all_nan_echoes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "is zero everywhere"),
+        (np.nan, "holds no numbers"),
+        (7.5, "has the value 7.5 everywhere"),
+    ],
+)
+def test_echoes_that_show_nothing(tmp_path: Path, value: float, words: str) -> None:
     paths = write_all(tmp_path)
-    for nothing in (0, np.nan):
-        write_echo(paths[2], np.full(SHAPE, nothing, np.float32), 0.012)
-        with pytest.raises(InputError, match=r"Echo 3.*zero everywhere"):
-            read_echoes(paths)
+    write_echo(paths[2], np.full(SHAPE, value, np.float32), 0.012)
+    with pytest.raises(InputError, match=rf"Echo 3 .*{words}"):
+        read_echoes(paths)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_echo_without_a_value_where_the_first_is_bright(tmp_path: Path) -> None:
+    """Nothing can be said of growth then, and numpy must not say so."""
+    paths = write_all(tmp_path)
+    bright = magnitude(4) > magnitude(4).mean()
+    write_echo(paths[1], np.where(bright, np.float32(np.nan), magnitude(8)), 0.008)
+    assert not any(f.code == "echo_grows" for f in read_echoes(paths).findings)
+
+
+def test_magnitude_given_as_phase_too(tmp_path: Path) -> None:
+    paths = write_all(tmp_path)
+    with pytest.raises(
+        InputError, match=r"e1\.nii\.gz is given as phase and is the same as a magn"
+    ):
+        read_echoes(paths, phase=paths)
 
 
 def test_swapped_files_grow_and_are_warned_of(tmp_path: Path) -> None:
