@@ -84,7 +84,7 @@ def write_simulation(simulation: Simulation, out: str | os.PathLike) -> Path:
         InputError: the folder holds something else, or cannot be written.
     """
     out, unit = Path(out), Unit(simulation.parameters.subject, simulation.parameters.session)
-    _check_ours(out)
+    _claim(out)
     anat = unit.folder / "anat"
     leaves = (TRUTH_SET / anat, LABEL_SET / anat, anat)
     writers = (_write_truth, _write_labels, _write_echoes)
@@ -96,7 +96,7 @@ def write_simulation(simulation: Simulation, out: str | os.PathLike) -> Path:
             folder.publish(_earlier(folder.folder, unit))
     for part, kind in ((TRUTH_SET, "truth"), (LABEL_SET, "labels")):
         _describe(out / part, f"{NAME}: {kind}", "derivative")
-    with _alone(out):
+    with alone(out):
         _add_to_tables(out, unit, simulation.subject)
     return out / anat
 
@@ -104,15 +104,21 @@ def write_simulation(simulation: Simulation, out: str | os.PathLike) -> Path:
 # The dataset ------------------------------------------------------------------------------
 
 
-def _check_ours(out: Path) -> None:
-    """Raises: InputError: there is another dataset already."""
+def _claim(out: Path) -> None:
+    """Makes the dataset, or finds it to be ours.
+
+    Raises:
+        InputError: there is another dataset already.
+    """
+    # In this order: another process that makes the dataset describes it before it adds subjects.
+    subjects = out.is_dir() and any(out.glob("sub-*"))
     known = read_json(out / "dataset_description.json") if out.is_dir() else None
-    others = out.is_dir() and known is None and any(out.glob("sub-*"))
-    if others or (known is not None and known.get("Name") != NAME):
+    if (subjects and known is None) or (known is not None and known.get("Name") != NAME):
         raise InputError(
             f"{out} holds another dataset, and simulated subjects must not get among real ones. "
             "Choose another --out."
         )
+    _describe(out, NAME, "raw")
 
 
 def _describe(folder: Path, name: str, kind: str) -> None:
@@ -134,7 +140,6 @@ def _describe(folder: Path, name: str, kind: str) -> None:
 
 def _add_to_tables(out: Path, unit: Unit, subject: Subject) -> None:
     """Puts the subject into ``participants.tsv``, and the session into ``sessions.tsv``."""
-    _describe(out, NAME, "raw")
     with OutputFolder(out) as folder:
         rows = _with_row(out / "participants.tsv", _participant(unit, subject))
         _write_table(rows, folder.path("participants.tsv"))
@@ -208,7 +213,7 @@ def _write_table(rows: list[Mapping[str, object]], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(out: Path, patience: float = 60.0) -> Iterator[None]:
+def alone(out: Path, patience: float = 60.0) -> Iterator[None]:
     """Only one process at a time: several may add subjects to one dataset."""
     lock, started = out / ".participants.lock", time.monotonic()
     while True:

@@ -34,7 +34,7 @@ def scan(parameters: Parameters = TINY) -> Simulation:
 
 
 def core(simulation: Simulation, label: int) -> NDArray[np.bool_]:
-    """Voxels whose neighbours in the slice have their label too, and that lie in no vein's reach."""
+    """Voxels whose neighbours in the slice have their label too, far from veins."""
     labels = simulation.labels.array
     same = np.ones(labels.shape, bool)
     for axis in (1, 2):

@@ -13,6 +13,8 @@ from ALSMotorCortexLib.cortex.phantoms import GM
 from ALSMotorCortexLib.cortex.simulation import Parameters, Simulation, simulate
 from ALSMotorCortexLib.cortex.true_measures import UNITS, true_maps, true_measures
 
+COMPARED = ("mean", "layer_3_mean", "deep_hypointensity")
+
 
 @pytest.fixture(scope="module")
 def scan() -> Simulation:
