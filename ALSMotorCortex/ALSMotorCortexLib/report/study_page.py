@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import study_charts as charts
 from . import words
-from .page import DISCLAIMER, _byline, _pairs, _table
+from .html import DISCLAIMER, byline, pairs, tabulate
 from .study_charts import decimals, fixed, interval, p_text, percent, share, two
 from .study_methods import methods
 from .style import STYLE
@@ -85,7 +85,7 @@ def page(found: GroupStudy, provenance: Mapping[str, Any]) -> str:
         "<meta http-equiv='Content-Security-Policy' "
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{title}</title><style>{STYLE}{OWN_STYLE}</style></head><body>"
-        f"<header><h1>{title}</h1><p>{_byline(provenance).replace('measured', 'computed')}</p>"
+        f"<header><h1>{title}</h1><p>{byline(provenance, 'computed')}</p>"
         f"<nav>{links}</nav></header><main>{bodies}</main>"
         f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
     )
@@ -147,7 +147,7 @@ def participants(found: GroupStudy) -> str:
         cells = [_spread(g.scores[score]) for g in found.groups]
         rows.append([escape(score_name(score)), *cells])
     numbers = range(1, len(heads))
-    table = _table(heads, rows, "", numbers, "narrow")
+    table = tabulate(heads, rows, "", numbers, "narrow")
     return f"<p>Mean ± SD, range, and how many have a value.</p>{table}"
 
 
@@ -260,7 +260,7 @@ def _tests_table(groups: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
              "Mann-Whitney p", "q"]  # fmt: skip
     rows: list[list[str]] = []
     for name, part in groups:
-        rows.append([_part(name)])
+        rows.append([escape(name)])
         places = _places(part)
         for r in part:
             d = r.difference
@@ -273,7 +273,7 @@ def _tests_table(groups: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
                 [_region(r), _mean_sd(r.patients, places), _mean_sd(r.controls, places), *tests]
             )
     caption = "Means ± SD (n) and tests"
-    return _spanning(heads, rows, caption)
+    return _dense(heads, rows, caption)
 
 
 def _effects_table(found: GroupStudy, groups: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
@@ -281,7 +281,7 @@ def _effects_table(found: GroupStudy, groups: Sequence[tuple[str, Sequence[Compa
              "Equal slopes p"]  # fmt: skip
     rows: list[list[str]] = []
     for name, part in groups:
-        rows.append([_part(name)])
+        rows.append([escape(name)])
         places = _places(part)
         for r in part:
             d = r.difference
@@ -296,11 +296,7 @@ def _effects_table(found: GroupStudy, groups: Sequence[tuple[str, Sequence[Compa
             )  # fmt: skip
             rows.append([_region(r), share(d.hedges_g), share(d.cliffs_delta), *adjusted])
     held = f", and the difference at equal {' and '.join(found.adjusted)}" if found.adjusted else ""
-    return _spanning(heads, rows, f"Effect sizes{held} (95 % intervals)")
-
-
-def _part(name: str) -> str:
-    return f"\x00{escape(name)}"
+    return _dense(heads, rows, f"Effect sizes{held} (95 % intervals)")
 
 
 def _region(row: Comparison) -> str:
@@ -320,14 +316,9 @@ def _places(rows: Sequence[Comparison]) -> int:
     return decimals(min(spreads)) if spreads else 3
 
 
-def _spanning(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+def _dense(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """A table whose rows of a single cell head the rows below them."""
-    table = _table(heads, rows, caption, range(1, len(heads)), "dense")
-    for row in rows:
-        if len(row) == 1:
-            head = f"<tr><td class='part' colspan='{len(heads)}'>{row[0][1:]}</td></tr>"
-            table = table.replace(f"<tr><td>{row[0]}</td></tr>", head)
-    return table
+    return tabulate(heads, rows, caption, range(1, len(heads)), "dense")
 
 
 # Profiles -------------------------------------------------------------------------------
@@ -385,14 +376,14 @@ def _areas_table(rows: Sequence[Comparison]) -> str:
     heads = ["Region", "n", "Patients are", "AUC, cross-validated", "AUC, apparent", "Threshold"]
     lines: list[list[str]] = []
     for name, part in by_measure(rows):
-        lines.append([_part(name)])
+        lines.append([escape(name)])
         places = _places(part)
         for r in part:
             d = r.diagnosis
             n = f"{r.patients.n} | {r.controls.n}"
             lines.append([_region(r), n, d.patients_are, share(d.crossed_auc), _faint(share(d.auc)),
                           fixed(d.rule.threshold, places)])  # fmt: skip
-    return _spanning(
+    return _dense(
         heads, lines, "Area under the ROC curve (95 % intervals; n of patients | controls)"
     )
 
@@ -402,7 +393,7 @@ def _accuracy_table(rows: Sequence[Comparison]) -> str:
              "Apparent: sens.", "spec.", "accuracy"]  # fmt: skip
     lines: list[list[str]] = []
     for name, part in by_measure(rows):
-        lines.append([_part(name)])
+        lines.append([escape(name)])
         for r in part:
             c, a = r.diagnosis.crossed, r.diagnosis.apparent
             n = f"{r.patients.n} | {r.controls.n}"
@@ -410,7 +401,7 @@ def _accuracy_table(rows: Sequence[Comparison]) -> str:
             apparent = [_faint(percent(e)) for e in (a.sensitivity, a.specificity, a.accuracy)]
             lines.append([_region(r), n, *crossed, *apparent])
     caption = "At Youden’s threshold: leaving one out, and apparent (95 % intervals)"
-    return _spanning(heads, lines, caption)
+    return _dense(heads, lines, caption)
 
 
 def _combination(found: GroupStudy) -> str:
@@ -435,7 +426,7 @@ def _combination(found: GroupStudy) -> str:
         [escape(key.region), escape(_key_name(key)), two(float(b))]
         for key, b in zip(combined.keys, result.coefficients, strict=True)
     ]
-    return _table(heads, rows, caption, range(1, 5), "dense") + _table(
+    return tabulate(heads, rows, caption, range(1, 5), "dense") + tabulate(
         ["Region", "Measure", "Log odds per SD"], weights, "Weights of the combined measures", (2,),
         "narrow",
     )  # fmt: skip
@@ -495,7 +486,7 @@ def _correlation_table(rows: Sequence[ScoreCorrelation]) -> str:
              "Partial r", "n", "p", "q"]  # fmt: skip
     lines: list[list[str]] = []
     for score, part in groupby(rows, key=lambda r: r.score):
-        lines.append([_part(score_name(score))])
+        lines.append([escape(score_name(score))])
         for r in part:
             partial = (
                 [share(r.partial.r), str(r.partial.n), p_text(r.partial.p), p_text(r.partial_q)]
@@ -508,7 +499,7 @@ def _correlation_table(rows: Sequence[ScoreCorrelation]) -> str:
             )  # fmt: skip
     held = next((" and ".join(r.held) for r in rows if r.held), "")
     constant = f"; partial: {held} held constant" if held else ""
-    return _spanning(heads, lines, f"Correlations (95 % intervals{constant})")
+    return _dense(heads, lines, f"Correlations (95 % intervals{constant})")
 
 
 # The rest -------------------------------------------------------------------------------
@@ -521,7 +512,7 @@ def omissions(found: GroupStudy) -> str:
     ]
     if not rows:
         return "<p>Nothing is missing, and nothing was left out.</p>"
-    return _table(["Kind", "What", "n", "Why"], rows, "", (2,))
+    return tabulate(["Kind", "What", "n", "Why"], rows, "", (2,))
 
 
 def computed(provenance: Mapping[str, Any]) -> str:
@@ -532,8 +523,8 @@ def computed(provenance: Mapping[str, Any]) -> str:
          f"<code>{escape(str(i['sha256'])[:16])}…</code>"]
         for i in provenance.get("inputs", ())
     ]  # fmt: skip
-    files = _table(["File", "Bytes", "SHA-256"], inputs[:20], "Input tables", (1,))
+    files = tabulate(["File", "Bytes", "SHA-256"], inputs[:20], "Input tables", (1,))
     more = f"<p>{len(inputs) - 20} more stand in provenance.json.</p>" if len(inputs) > 20 else ""
     line = " ".join(str(word) for word in provenance.get("command", ()))
     called = f"<h3>Command</h3><pre>{escape(line)}</pre>" if line else ""
-    return f"<div class='two'>{_pairs('Versions', versions)}</div>{files}{more}{called}"
+    return f"<div class='two'>{pairs('Versions', versions)}</div>{files}{more}{called}"
