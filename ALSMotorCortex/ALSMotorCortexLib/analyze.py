@@ -37,9 +37,9 @@ Progress = Callable[[str, float], None]
 
 TISSUES = ("gm", "wm", "csf", "other_bank")
 
-# In the depth images 0 means "no value", because ITK (Slicer, ANTs, ITK-SNAP) reads NaN as 0
-# and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
-SMALLEST_DEPTH = 1e-6
+# In the images of depth and angle 0 means "no value", because ITK (Slicer, ANTs, ITK-SNAP) reads
+# NaN as 0 and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
+SMALLEST = 1e-6
 
 NO_SCENE = Finding(
     "scene_skipped",
@@ -425,8 +425,8 @@ def _write_files(
         painted = Image(result.paint(values), result.grid, name)
         write_nifti(painted, folder.path(name), description, geometry)
 
-    def depth(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.nan_to_num(np.maximum(values, np.float32(SMALLEST_DEPTH)), nan=0)
+    def above_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.nan_to_num(np.maximum(values, np.float32(SMALLEST)), nan=0)
 
     def images() -> None:
         with clock.step("images"):
@@ -438,8 +438,20 @@ def _write_files(
             for kind in ("equidistant", "equivolume"):
                 image(
                     f"depth_{kind}.nii.gz",
-                    depth(getattr(result, f"depth_{kind}")),
+                    above_zero(getattr(result, f"depth_{kind}")),
                     f"{kind.capitalize()} depth, pial 0 to white matter 1; exactly 0 = no value",
+                )
+            if result.angle is not None:
+                image(
+                    "angle.nii.gz",
+                    above_zero(result.angle),
+                    "Degrees from cortex normal to slice, 70: 70 or more; exactly 0 = no value",
+                )
+            if result.thickness_corrected is not None:
+                image(
+                    "corrected_thickness.nii.gz",
+                    np.nan_to_num(result.thickness_corrected, nan=0),
+                    "Thickness in mm with the slice angle allowed for; 0 = no value",
                 )
             image(
                 "layers.nii.gz",

@@ -25,8 +25,8 @@ HELP = "measure thickness and laminar profile of one case"
 
 # Command-line options that are settings, by field name.
 _SETTING_OPTIONS = (
-    "gm", "wm", "csf", "other_bank", "label_style", "plane", "layers", "bins", "layer_depth",
-    "reference",
+    "gm", "wm", "csf", "other_bank", "label_style", "plane", "max_angle", "layers", "bins",
+    "layer_depth", "reference",
 )  # fmt: skip
 
 EXAMPLES = """examples:
@@ -163,6 +163,13 @@ def add_setting_arguments(parser: argparse.ArgumentParser) -> None:
         "--plane",
         metavar="PLANE",
         help="measure within axial, coronal or sagittal slices; none (default) measures in 3D",
+    )
+    add(
+        "--max-angle",
+        type=float,
+        metavar="DEGREES",
+        help="with --plane: leave columns out of all means that the slices cut at a steeper angle "
+        "to the cortex's normal (default 30)",
     )
     add("--layers", type=int, metavar="N", help="layers of equal depth range (default 3)")
     add("--bins", type=int, metavar="N", help="depth bins of the laminar profile (default 20)")

@@ -86,6 +86,15 @@ RESULTS = {
         "Equivolume cortical depth, above 0 at the pial surface to 1 at the white matter; "
         "exactly 0 is no value.", "1",
     ),
+    "corrected_thickness": Result(
+        "map", "correctedThickness",
+        "Thickness within slices with their angle to the cortex allowed for; 0 is no value.", "mm",
+    ),
+    "angle": Result(
+        "map", "angle",
+        "Angle between the cortex's normal and the slices, 70 for 70 or more; exactly 0 is no "
+        "value.", "degree",
+    ),
     "layers": Result(
         "dseg", "layers", "Layers of equal depth range, 1 at the pial surface; 0 is outside."
     ),

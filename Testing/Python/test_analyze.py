@@ -15,7 +15,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib import analyze as analyze_module
-from ALSMotorCortexLib.analyze import SMALLEST_DEPTH, AnalyzeInputs, RegionSource, analyze
+from ALSMotorCortexLib.analyze import SMALLEST, AnalyzeInputs, RegionSource, analyze
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
@@ -107,7 +107,7 @@ def test_images_hold_the_measurement(run, name, dtype):
     inside = array.reshape(-1)[result.voxels]
     if name.startswith("depth"):
         # 0 means "no value" in the file, so the pial surface itself is written a little deeper.
-        assert np.allclose(inside, np.nan_to_num(values), atol=2 * SMALLEST_DEPTH)
+        assert np.allclose(inside, np.nan_to_num(values), atol=2 * SMALLEST)
         assert np.array_equal(inside == 0, np.isnan(values))
     else:
         assert np.array_equal(inside, np.nan_to_num(values))

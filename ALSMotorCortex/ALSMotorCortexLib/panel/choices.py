@@ -45,6 +45,8 @@ class Rerun(Choice):
 
 class Overlay(Choice):
     THICKNESS = "thickness"
+    THICKNESS_CORRECTED = "thickness_corrected"
+    ANGLE = "angle"
     DEPTH_EQUIVOLUME = "depth_equivolume"
     DEPTH_EQUIDISTANT = "depth_equidistant"
     NOTHING = ""
@@ -65,6 +67,8 @@ _LABELS: dict[Choice, str] = {
     Rerun.UPDATE: _("updates the results"),
     Rerun.ADD: _("adds results"),
     Overlay.THICKNESS: _("thickness"),
+    Overlay.THICKNESS_CORRECTED: _("thickness, corrected"),
+    Overlay.ANGLE: _("angle of the slices"),
     Overlay.DEPTH_EQUIVOLUME: _("depth, equivolume"),
     Overlay.DEPTH_EQUIDISTANT: _("depth, equidistant"),
     Overlay.NOTHING: _("none"),

@@ -168,10 +168,12 @@ def box_swatch(colour: str, opacity: float = 1.0) -> str:
 def thickness_histogram(measurement: Measurement) -> str:
     """Share of voxels by thickness, whole ribbon as bars and regions as lines.
 
+    Voxels in columns too steep for the means do not count.
+
     Returns:
         an SVG with its legend; empty where no voxel has a thickness.
     """
-    everything = measurement.thickness[np.isfinite(measurement.thickness)]
+    everything = measurement.thickness[np.isfinite(measurement.thickness) & ~measurement.steep]
     if not len(everything):
         return ""
     edges = _histogram_edges(everything)
@@ -286,7 +288,7 @@ def _shares(
     measurement: Measurement, region: str, edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], int, int]:
     """Percent of the region's measured voxels per bin, their number, and how many lie beyond."""
-    values = measurement.thickness[measurement.regions[region]]
+    values = measurement.thickness[measurement.regions[region] & ~measurement.steep]
     values = values[np.isfinite(values)]
     counts = np.histogram(values, edges)[0]
     return 100 * counts / max(len(values), 1), len(values), len(values) - int(counts.sum())

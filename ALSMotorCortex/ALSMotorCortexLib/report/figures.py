@@ -46,6 +46,9 @@ PIAL, WHITE = "#" + SKY, "#ff7f2a"
 FINE = 20
 """Border points are written as whole twentieths of a voxel."""
 
+ANGLE_DEG = 60
+"""End of the colour scale of angles."""
+
 TISSUES = (
     ("gm", "gray matter", YELLOW, 0.28),
     ("wm", "white matter", VERMILLION, 0.28),
@@ -103,6 +106,11 @@ class SlicePictures:
         kind = self.measurement.settings.layer_depth
         values = getattr(self.measurement, f"depth_{kind}")
         return self._scaled(f"Depth, {kind}", values, 0, 1, CIVIDIS)
+
+    def angle(self) -> str:
+        """The angle between the cortex's normal and the slices, 0 to :data:`ANGLE_DEG`."""
+        assert self.measurement.angle is not None
+        return self._scaled("Angle to the slices", self.measurement.angle, 0, ANGLE_DEG, CIVIDIS)
 
     def layers(self) -> str:
         """The layers."""

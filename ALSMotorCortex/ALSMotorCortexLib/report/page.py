@@ -6,7 +6,7 @@ import math
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
 from itertools import groupby
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..cortex.grid import Image
 from ..cortex.result import RIBBON, Finding, Measure, Measurement, ProfileBin
 from . import charts, figures, words
+from .html import DISCLAIMER, byline, pairs, tabulate
 from .raster import CIVIDIS, VIRIDIS
 from .slices import LETTERS, View, ribbon_slices, view_of, window_around
 from .style import STYLE
@@ -32,11 +33,6 @@ COLUMNS = 4
 CURVES = 4
 """Regions in one chart of profiles."""
 
-DISCLAIMER = (
-    "This is research software and not a medical device. Its numbers must not be the basis of a "
-    "diagnosis or a treatment."
-)
-
 SETTINGS = {
     "gm": "Gray-matter labels",
     "wm": "White-matter labels",
@@ -44,6 +40,7 @@ SETTINGS = {
     "other_bank": "Opposite-bank labels",
     "label_style": "Label style",
     "plane": "Measured within plane",
+    "max_angle": "Left out of means if steeper than (°)",
     "layers": "Layers",
     "bins": "Profile bins",
     "layer_depth": "Depth of layers and profiles",
@@ -98,6 +95,7 @@ def page(
         ("slices", "Slices through the ribbon", slices(measurement, labels, maps)),
         ("views", "Views", views(pictures or {})),
         ("thickness", "Thickness", thickness(measurement)),
+        ("angle", "Angle of the slices", angle(measurement)),
         ("profiles", "Laminar profiles", profiles(measurement)),
         ("measures", "Measures", measures(measurement)),
         ("bins", "Profile values", profile_tables(measurement)),
@@ -116,7 +114,7 @@ def page(
         "<meta http-equiv='Content-Security-Policy' "
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1><p>{_byline(provenance)}</p>"
+        f"<header><h1>{escape(title)}</h1><p>{byline(provenance)}</p>"
         f"<nav>{links}</nav></header><main>{bodies}</main>"
         f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
     )
@@ -153,6 +151,12 @@ def _cards(measurement: Measurement) -> Iterator[tuple[str, str, str]]:
     yield "Median thickness", text("thickness_median"), spread if known else "no voxel measured"
     sd = f"SD {text('thickness_sd')} over voxels" if known else "no voxel measured"
     yield "Mean thickness", text("thickness_mean"), sd
+    if measurement.thickness_corrected is not None:
+        yield (
+            "Corrected mean thickness",
+            text("thickness_corrected_mean"),
+            f"angle of the slices allowed for; mean {text('angle_mean')}",
+        )
     yield "Ribbon volume", text("ribbon_volume"), f"mid-surface area {text('mid_surface_area')}"
     yield (
         "Voxels measured",
@@ -242,6 +246,9 @@ def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
             yield _figure(name, pictures.map(name), figures.border_legend(), large)
     yield _figure("Thickness", pictures.thickness(low, high), scale, large)
     yield _figure(f"Depth, {settings.layer_depth}", pictures.depth(), depth, large)
+    if pictures.measurement.angle is not None:
+        steps = figures.colour_bar(CIVIDIS, 0, figures.ANGLE_DEG, "°", "Angle", clipped=True)
+        yield _figure("Angle to the slices", pictures.angle(), steps + unmeasured, large)
     layers = figures.layer_legend(settings.layers) + unmeasured
     yield _figure("Layers", pictures.layers(), layers, large)
 
@@ -288,6 +295,35 @@ def thickness(measurement: Measurement) -> str:
     return (
         "<p>Distribution over gray-matter voxels. Thick places hold more voxels than thin ones "
         f"and so count more.{beside}</p><div class='one'>{chart}</div>"
+    )
+
+
+def angle(measurement: Measurement) -> str:
+    """How obliquely the slices cut the cortex, and what was done about it."""
+    if measurement.angle is None:
+        return ""
+    known = measurement.angle[np.isfinite(measurement.angle)]
+    if not len(known):
+        return (
+            "<p>The angle between cortex and slices cannot be told, because no neighbouring slice "
+            "shows the same cortex. Where a slice cuts the cortex obliquely, it looks thicker.</p>"
+        )
+    middle, high = (words.with_unit(float(q), "deg") for q in np.quantile(known, [0.5, 0.95]))
+    text = (
+        "The angle is that between the cortex’s normal and the slices, found from the neighbouring "
+        "slices. At 0 a slice cuts straight across the cortex; at an angle the cortex looks 1 / "
+        f"cos(angle) times as thick in it. Half of the voxels lie below {middle}, 95 % below "
+        f"{high}."
+    )
+    if measurement.thickness_corrected is None:
+        return f"<p>{text} Thickness was measured in 3D, so it does not depend on the angle.</p>"
+    limit = words.with_unit(measurement.settings.max_angle, "deg")
+    steep = int((measurement.steep & np.isfinite(measurement.thickness)).sum())
+    return (
+        f"<p>{text}</p><p>Thickness was measured within the slices. {words.count(steep)} of "
+        f"{words.count(len(measurement.voxels))} voxels lie in columns steeper than {limit}; they "
+        "are left out of the means of thickness and maps, of profiles and of the histogram above. "
+        "Corrected thickness allows for the angle; the mid-surface area does, too.</p>"
     )
 
 
@@ -346,7 +382,7 @@ def measures(measurement: Measurement) -> str:
             for m in others
         )  # fmt: skip
         heads = ["Regions", "Map", "Measure", "Value", "Unit"]
-        html.append(_table(heads, rows, "Comparisons", numbers=(3,)))
+        html.append(tabulate(heads, rows, "Comparisons", numbers=(3,)))
     return "".join(html)
 
 
@@ -373,13 +409,14 @@ def _measure_table(
         ]
         rows.append([_measure_name(name), *cells, escape(words.unit_name(unit))])
     heads = ["Measure", *regions, "Unit"]
-    return _table(heads, rows, caption, range(1, len(regions) + 1), "narrow")
+    return tabulate(heads, rows, caption, range(1, len(regions) + 1), "narrow")
 
 
 def _used(measurement: Measurement, map_name: str) -> NDArray[np.bool_]:
     """(n,) the voxels that a map's measures, or without a map those of geometry, rest on."""
     if map_name:
-        return np.isfinite(measurement.values[map_name]) & (measurement.layers > 0)
+        used = np.isfinite(measurement.values[map_name]) & (measurement.layers > 0)
+        return used & ~measurement.steep
     return np.isfinite(measurement.thickness)
 
 
@@ -431,33 +468,8 @@ def _profile_table(
         for p in bins
     )  # fmt: skip
     caption = f"{name} in {region}" + (f" ({unit})" if unit else "")
-    table = _table(heads, rows, "", numbers=range(8))
+    table = tabulate(heads, rows, "", numbers=range(8))
     return f"<details open><summary>{escape(caption)}</summary>{table}</details>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    caption: str,
-    numbers: Iterable[int] = (),
-    kind: str = "full",
-) -> str:
-    """A table; heads and caption are text, cells are HTML, ``numbers`` are columns of them."""
-    right = set(numbers)
-
-    def cell(tag: str, column: int, html: str) -> str:
-        side = " class='number'" if column in right else ""
-        return f"<{tag}{side}>{html}</{tag}>"
-
-    head = "".join(cell("th", i, escape(h)) for i, h in enumerate(heads))
-    body = "".join(
-        f"<tr>{''.join(cell('td', i, c) for i, c in enumerate(row))}</tr>" for row in rows
-    )
-    named = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f"<div class='wide'><table class='{kind}'>{named}<thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
 
 
 # Method ---------------------------------------------------------------------------------
@@ -465,20 +477,20 @@ def _table(
 
 def method(measurement: Measurement, provenance: Mapping[str, Any]) -> str:
     """Settings, grid, input files, versions and time."""
-    left = _pairs("Settings", _settings(measurement))
+    left = pairs("Settings", _settings(measurement))
     seconds = provenance.get("seconds") or measurement.seconds
     times = ((step, f"{float(value):.2f} s") for step, value in seconds.items())
     versions = (
         (name, str(value)) for name, value in provenance.get("versions", {}).items() if value
     )
-    right = _pairs("Label grid", _grid(measurement)) + _pairs("Time per step", times)
-    right += _pairs("Versions", versions) + _pairs("Also recorded", _other(provenance))
+    right = pairs("Label grid", _grid(measurement)) + pairs("Time per step", times)
+    right += pairs("Versions", versions) + pairs("Also recorded", _other(provenance))
     inputs = [
         [escape(str(i.get("role", ""))), f"<span class='file'>{escape(str(i.get('path', '')))}"
          "</span>", _bytes(i.get("bytes")), f"<code>{escape(str(i.get('sha256', '')))}</code>"]
         for i in provenance.get("inputs", ())
     ]  # fmt: skip
-    files = _table(["Used as", "File", "Bytes", "SHA-256"], inputs, "Input files", (2,))
+    files = tabulate(["Used as", "File", "Bytes", "SHA-256"], inputs, "Input files", (2,))
     command = provenance.get("command", ())
     line = command if isinstance(command, str) else " ".join(str(word) for word in command)
     called = f"<h3>Command</h3><pre>{escape(line)}</pre>" if line else ""
@@ -515,21 +527,8 @@ def _other(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name.replace("_", " "), str(value)
 
 
-def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs)
-    return f"<div class='pairs'><h3>{title}</h3><dl>{items}</dl></div>" if items else ""
-
-
 def _bytes(value: Any) -> str:
     return words.count(value) if isinstance(value, int) else "–"
-
-
-def _byline(provenance: Mapping[str, Any]) -> str:
-    version = (provenance.get("versions") or {}).get("ALSMotorCortex")
-    parts = [f"ALSMotorCortex {version}" if version else "ALSMotorCortex"]
-    if started := provenance.get("started"):
-        parts.append(f"measured {str(started).replace('T', ' ').replace('+00:00', ' UTC')}")
-    return escape(" · ".join(parts))
 
 
 def glossary(measurement: Measurement) -> str:

@@ -90,6 +90,17 @@ TERMS = {
     "measured_share": Term(
         "Share measured", "Voxels with a thickness / all gray-matter voxels of the region."
     ),
+    "angle_mean": Term(
+        "Angle, mean",
+        "Mean over the region's voxels of the angle between the cortex's normal and the slices. "
+        "At 0 the slices cut straight across the cortex. Angles end at 70, which stands for more.",
+    ),
+    "angle_max": Term("Angle, greatest", "Greatest angle between the cortex's normal and slices."),
+    "left_out_share": Term(
+        "Share left out",
+        "Measured voxels whose column the slices cut too obliquely for the means / all measured "
+        "voxels of the region.",
+    ),
     "mean": Term("Mean", "Mean of the map over the region's voxels with a depth and a value."),
     "deep_hypointensity": Term(
         "Deep hypointensity",
@@ -131,6 +142,14 @@ def term(measure: str) -> Term:
         return Term(
             f"Layer {match[1]}, mean",
             f"Mean of the map in layer {match[1]}; layer 1 is the most superficial.",
+        )
+    if measure.startswith("thickness_corrected_"):
+        plain = TERMS[measure.replace("_corrected", "")].name
+        return Term(
+            f"Corrected {plain[0].lower()}{plain[1:]}",
+            "The same of the thickness that is left when the angle between the cortex and the "
+            "slices is allowed for: thickness in the slice × cosine of the angle, averaged along "
+            "the field line.",
         )
     if measure.startswith("asymmetry_"):
         inner = term(measure.removeprefix("asymmetry_")).name

@@ -64,7 +64,9 @@ _DESCRIPTIONS = {
         "horizontal", (_RED, 700), (_box("vertical", (_GREEN, 500), (_YELLOW, 500)), 300)
     ),
 }
-OVERLAYS = ("thickness", "depth_equivolume", "depth_equidistant")
+OVERLAYS = (
+    "thickness", "thickness_corrected", "angle", "depth_equivolume", "depth_equidistant",
+)  # fmt: skip
 """Volumes of a result that can colour the slices."""
 
 # Tag and class of the views that show a colour legend.

@@ -59,9 +59,14 @@ _PLUGINS = {
 # Title of the legend, UCUM code of the unit and what it means.
 _OVERLAYS = {
     "thickness": ("Thickness\n(mm)", "mm", "millimeter"),
+    "thickness_corrected": ("Thickness\ncorrected (mm)", "mm", "millimeter"),
+    "angle": ("Angle\n(degrees)", "deg", "degree"),
     "depth_equivolume": ("Depth\nequivolume", "1", "no units"),
     "depth_equidistant": ("Depth\nequidistant", "1", "no units"),
 }
+
+# Range and step of the colour legends.
+_DEGREES, _FRACTION = (0.0, 60.0, 10.0), (0.0, 1.0, 0.2)
 
 # Share of the view's width and height that a legend takes.
 _LEGEND_SIZE = (0.1, 0.3)
@@ -99,7 +104,8 @@ def add_results(
 
     Returns:
         What each node is to the node: ``thickness``, ``depth_equivolume``,
-        ``depth_equidistant``, ``surface``, ``tissue``, ``layers``, ``measures``,
+        ``depth_equidistant``, where they were measured ``thickness_corrected`` and ``angle``,
+        ``surface``, ``tissue``, ``layers``, ``measures``,
         ``profiles``, ``bands``, ``settings``, ``colors``, and for each map ``map:MAP``,
         ``chart:MAP``, ``series:MAP:REGION`` and ``band:MAP``. Volumes are NaN outside the
         ribbon and where nothing could be measured.
@@ -157,7 +163,8 @@ def update_results(
         added = {key: node for key, node in nodes.items() if key not in old}
         _file(scene, added, folder, old["settings"])
     for key, node in old.items():
-        if key not in nodes and key.startswith(("chart:", "series:", "band:")):
+        gone = key in _OVERLAYS or key.startswith(("chart:", "series:", "band:"))
+        if key not in nodes and gone:
             scene.RemoveNode(node)
     return nodes | {"colors": viridis(scene)}
 
@@ -258,8 +265,10 @@ def _put(
     before = {key: _Scale.of(key, _values(old[key])) for key in _OVERLAYS if key in old}
     nodes = {}
     for key in _OVERLAYS:
-        scales = (before.get(key), _Scale.of(key, getattr(measurement, key)))
-        image = ribbon.paint(getattr(measurement, key), np.nan)
+        if (values := getattr(measurement, key)) is None:
+            continue
+        scales = (before.get(key), _Scale.of(key, values))
+        image = ribbon.paint(values, np.nan)
         nodes[key] = _put_overlay(scene, key, image, colors, scales, old.get(key))
     scales = (before.get("thickness"), _Scale.of("thickness", measurement.thickness))
     nodes["surface"] = _put_surface(scene, surface, colors, scales, old.get("surface"))
@@ -294,7 +303,10 @@ class _Scale:
     @classmethod
     def of(cls, key: str, values: NDArray) -> _Scale:
         """The scale of an overlay's values."""
-        low, high, step = _millimetres(values) if key == "thickness" else (0.0, 1.0, 0.2)
+        if key.startswith("thickness"):
+            low, high, step = _millimetres(values)
+        else:
+            low, high, step = _DEGREES if key == "angle" else _FRACTION
         finite = values[np.isfinite(values)]
         ends = (float(finite.min()), float(finite.max())) if finite.size else (low, high)
         return cls(low, high, round((high - low) / step) + 1, *ends)

@@ -18,7 +18,7 @@ from .colors import Color, series_color
 DEPTH_TITLE = "Cortical depth (0 pial surface, 1 white matter)"
 
 # Codes of the Unified Code for Units of Measure for the units a measure can have.
-_UCUM = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "1": "1", "1/mm": "/mm"}
+_UCUM = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "1": "1", "1/mm": "/mm", "deg": "deg"}
 
 # Parts of measures' names that read badly as they are.
 _WORDS = {
