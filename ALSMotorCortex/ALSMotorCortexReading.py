@@ -102,6 +102,7 @@ class ALSMotorCortexReadingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self._guiTag: Any = None
         self._shortcuts: list[Any] = []
         self._annotated: bool | None = None
+        self._typed: dict[str, str] = {}
         self._buttons: dict[tuple[str, str, int], Any] = {}
 
     # Life of the panel --------------------------------------------------------------------
@@ -189,7 +190,7 @@ class ALSMotorCortexReadingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         # What the reader typed stays: a session begins with a scene that was just closed.
         parameters = self.logic.getParameterNode()
-        for name, value in getattr(self, "_typed", {}).items():
+        for name, value in self._typed.items():
             if value and not getattr(parameters, name):
                 setattr(parameters, name, value)
         self.setParameterNode(parameters)

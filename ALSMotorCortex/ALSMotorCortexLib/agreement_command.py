@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,12 @@ class Compared:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All options of ``agreement`` but ``--quiet`` and ``--debug``, which all commands share."""
     add = parser.add_argument
-    add("readings", nargs="+", metavar="READINGS.tsv", help="tables of readings, of any readers")
+    add(
+        "readings",
+        nargs="+",
+        metavar="READINGS.tsv",
+        help="tables of readings, of any readers; or a folder with those of sessions in Slicer",
+    )
     add(
         "--weights",
         default="quadratic",
@@ -107,6 +113,7 @@ def run(
         raise InputError(f"--weights is {arguments.weights}; it is quadratic, linear or none.")
     from .study.readings import read_readings, refuse_repeated
 
+    arguments.readings = [path for text in arguments.readings for path in tables_of(text)]
     readings = [one for path in arguments.readings for one in read_readings(path)]
     if not readings:
         raise InputError("The tables hold no reading yet.")
@@ -115,6 +122,21 @@ def run(
     found = compare(readings, truth, arguments.weights)
     _write(found, arguments, command)
     return found
+
+
+def tables_of(text: str) -> list[Path]:
+    """The tables that an argument names: itself, a folder's, or those that fit a pattern.
+
+    Raises:
+        InputError: a folder without tables of readings.
+    """
+    path = Path(text)
+    if path.is_dir():
+        if tables := sorted(path.glob("reading_*.tsv")):
+            return tables
+        raise InputError(f"{path} has no readings in it (reading_*.tsv).")
+    # Not every shell replaces patterns.
+    return [Path(found) for found in sorted(glob(text))] or [path]
 
 
 def compare(readings: Sequence[Reading], truth: dict[str, bool], weights: Any) -> Compared:

@@ -139,6 +139,16 @@ def test_a_truth_that_cannot_be_used_is_refused(text, part, folder: Path, capsys
     assert not (folder / "out").exists()
 
 
+def test_a_folder_or_a_pattern_stands_for_its_tables(folder: Path, capsys) -> None:
+    for name in ("Anna", "Ben"):
+        (folder / f"{name}.tsv").rename(folder / f"reading_{name}.tsv")
+    for given in (folder, folder / "reading_*.tsv"):
+        assert cli.main(["agreement", str(given), "--out", str(folder / "out")]) == 0
+        assert "Readers: Anna, Ben." in capsys.readouterr().out
+    assert cli.main(["agreement", str(folder / "out"), "--out", str(folder / "o")]) == 2
+    assert "no readings in it" in capsys.readouterr().err
+
+
 def test_wrong_input_is_refused_in_a_sentence(folder: Path, capsys) -> None:
     assert run(folder, "Nobody") == 2
     assert "no such file" in capsys.readouterr().err
