@@ -329,6 +329,10 @@ def _contrasts(inputs: AnalyzeInputs, tell: Progress) -> _Contrasts:
     if inputs.echoes is None:
         return read
     maps = compute_maps(inputs.echoes.paths, inputs.echoes.options, tell)
+    if not maps.images["trust"].array.any():
+        grows = [f.message for f in maps.findings if f.code == "echo_grows"]
+        advice = grows[0] if grows else "Check the images, the echo times and --noise."
+        raise InputError(f"The fit of the echoes is trusted in no voxel. {advice}")
     made = maps.to_measure(names)
     return _Contrasts(
         {**read.maps, **made},

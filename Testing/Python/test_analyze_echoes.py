@@ -279,6 +279,15 @@ def test_bad_echoes_are_said_and_nothing_is_lost(
     assert (out / "measures.tsv").read_text() == "old"
 
 
+def test_a_fit_that_is_trusted_nowhere_is_said_with_its_cause(
+    labels: Path, slab: tuple[Image, list[NDArray]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = files(labels.parent, slab[0].grid, slab[1][::-1])
+    assert cli.main(arguments(labels, "--echoes", *given)) == 2
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert "trusted in no voxel. The signal grows from the echo at 4 ms" in said
+
+
 @pytest.mark.parametrize("option", [["--te", "4", "8"], ["--bias"], ["--echo-maps", "S0"]])
 def test_options_of_echoes_without_echoes(
     labels: Path, capfd: pytest.CaptureFixture[str], option: list[str]
