@@ -17,8 +17,9 @@ What is known and what is assumed
 - In ALS the deep layers of M1 are dark and M1 is thin (Cosottini et al., AJNR 2016, 37:455),
   where iron lies in microglia; susceptibility rises in the middle and deep layers (Costagli
   et al., NeuroImage Clin 2016, 12:965).
-- M1 is 3 to 4 mm and S1 about 2 mm thick; 3.4 mm for a control and 3.0 mm for a patient are
-  chosen within that.
+- The bank of M1 is about one and a half times as thick as that of S1 (1.53 to 1.64: Meyer et
+  al., AJNR 1996, 17:1699). M1 is 3 to 4 mm and S1 about 2 mm thick; 3.4 mm for a control, 3.0 mm
+  for a patient and 2.0 mm for S1 are chosen within that.
 - Assumed: how R2* is spread over depth, how much the iron of a patient adds and in which
   depth, 120 ms for CSF, the width of CSF in the sulcus, and noise that is the same in R2*
   everywhere, as in a fit of bright echoes.

@@ -93,7 +93,7 @@ def test_truth_is_written_with_units(tmp_path: Path) -> None:
 def test_every_name_is_one_of_bids(tmp_path: Path) -> None:
     """Entities are known and in order, and every image has its sidecar and its subject's label."""
     phantom.write_simulation(scan(session="b"), tmp_path)
-    images = [path for path in tmp_path.rglob("*.nii.gz")]
+    images = list(tmp_path.rglob("*.nii.gz"))
     assert len(images) == 2 * 3 + 2 + 8
     for path in images:
         name = BidsName.parse(path.name)
