@@ -261,7 +261,7 @@ def on_cluster(job: Job, units: Sequence[Unit], address: str) -> Outcomes:
             client.submit(_on_worker, here, unit, pure=False, retries=CLUSTER_RETRIES): unit
             for unit in units
         }
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             yield futures[future], _settled(future, futures[future])
 
 
