@@ -3,8 +3,9 @@
     python3 Testing/headless.py benchmark [PART ...] [--quick] [--out FILE.md]
 
 Parts: ``accuracy`` on phantoms of known truth, ``speed`` on phantoms, ``real`` 7 T data where it
-is on the machine, ``growth`` with the size of the ribbon up to 10 million voxels. pyEzzi is
-measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names it.
+is on the machine, ``growth`` with the size of the ribbon up to 10 million voxels, ``maps`` from
+echoes. pyEzzi is measured in the same run where it is installed, LN2_LAYERS where
+``--ln2-layers`` names it.
 ``--readme`` puts the tables, less those of single shapes, between the README's two markers.
 """
 
@@ -23,12 +24,13 @@ sys.path.insert(0, str(ROOT / "ALSMotorCortex"))
 
 import accuracy  # noqa: E402
 import linearity  # noqa: E402
+import relaxometry  # noqa: E402
 import speed  # noqa: E402
 from peers import LayNii, find_laynii  # noqa: E402
 from tables import machine  # noqa: E402
 
 MARKERS = ("<!-- benchmark: start -->", "<!-- benchmark: end -->")
-PARTS = ("accuracy", "speed", "real", "growth")
+PARTS = ("accuracy", "speed", "real", "growth", "maps")
 
 
 def main() -> None:
@@ -59,7 +61,7 @@ def parse() -> argparse.Namespace:
         type=Path,
         metavar="FOLDER",
         default=ROOT.parent / "shared" / "data",
-        help="real data, with hand_knob_7t in it (default: %(default)s)",
+        help="real data, with hand_knob_7t and gre_7t in it (default: %(default)s)",
     )
     parser.add_argument(
         "--ln2-layers", metavar="PROGRAM", help="LayNii's LN2_LAYERS, to compare with"
@@ -82,6 +84,8 @@ def sections(options: argparse.Namespace, laynii: LayNii | None) -> Iterator[str
         yield from linearity.report(options.quick)
     if "accuracy" in options.parts:
         yield from accuracy.report(options.quick, laynii)
+    if "maps" in options.parts:
+        yield from relaxometry.report(options.quick, options.shared)
 
 
 def with_tables(readme: str, texts: list[str]) -> str:
