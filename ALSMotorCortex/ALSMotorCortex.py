@@ -194,8 +194,10 @@ class ALSMotorCortexWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.node_added(node)
 
     def initializeParameterNode(self) -> None:
-        """Shows the scene's parameter node and fills in what can be told by itself."""
-        self.panel.show(self.logic.getParameterNode())
+        """Shows the scene's parameter node, unless it is shown already."""
+        # Slicer 5.10 keeps observing for every wrapper that was once connected.
+        if self.panel.parameters is None:
+            self.panel.show(self.logic.getParameterNode())
 
     def measureSegmentation(self, segmentation: Any) -> None:
         """Chooses a segmentation and measures it when nothing is missing."""

@@ -167,10 +167,30 @@ class ModuleLogic:
 
     # Calipers and traces --------------------------------------------------------------------
 
+    def own_curves(self) -> list[Any]:
+        """Curves that the module made for traces."""
+        made = [self.traces.nodes(curve).values() for curve in self.traces.attached()]
+        return [node for nodes in made for node in nodes if node.IsA("vtkMRMLMarkupsCurveNode")]
+
     def traces_of(self, image: Any) -> list[Any]:
         """The traces on an image that have a result."""
         curves = [c for c in self.traces.attached() if self.traces.volume(c) is image]
         return [curve for curve in curves if self.traces.result(curve) is not None]
+
+    def choose_drawn(self, markup: Any, image: Any) -> None:
+        """A line or curve was chosen: shows it, and measures it on an image if it is new.
+
+        So a markup that came from a file, or was drawn in the Markups module, becomes a
+        caliper or trace.
+        """
+        if not in_scene(markup):
+            return
+        line = markup.IsA("vtkMRMLMarkupsLineNode")
+        drawn = self.calipers if line else self.traces
+        if markup not in drawn.attached() and image is not None:
+            drawn.attach(markup, image)
+        if layout.is_drawing(self.scene) and markup.GetNumberOfDefinedControlPoints():
+            layout.show_slice_of(self.scene, markup)
 
     def show_drawn(self, markup: Any) -> bool:
         """Shows the profile of a caliper or trace, in the layout to draw in.
@@ -184,6 +204,7 @@ class ModuleLogic:
         nodes = followed.nodes(markup)
         if "straightened" in nodes:
             layout.show_straight(self.scene, nodes["straightened"])
+            self.traces.show_straight_borders(markup)
         if "chart" in nodes:
             layout.show_chart(self.scene, nodes["chart"])
         return "chart" in nodes

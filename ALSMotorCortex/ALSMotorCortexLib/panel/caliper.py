@@ -20,6 +20,7 @@ class CaliperSection(Section):
         ui = self.ui
         ui.caliperEndComboBox.addItems(list(PIAL_END_LABELS.values()))
         ui.newCaliperButton.connect("clicked()", self.on_new)
+        ui.caliperSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_chosen)
         ui.caliperEndComboBox.connect("activated(int)", self.on_end)
         ui.caliperWidthSpinBox.connect("valueChanged(double)", self.on_width)
 
@@ -49,6 +50,12 @@ class CaliperSection(Section):
             show_image_to_draw_on(self.scene, self.parameters.image)
             self.open()
             layout.start_placing(self.scene, line, persistent=False)
+
+    def on_chosen(self, node: Any) -> None:
+        if node is not None and self.parameters is not None:
+            with self.message():
+                self.logic.choose_drawn(node, self.parameters.image)
+                self.panel.on_drawn(node)
 
     def on_end(self, index: int) -> None:
         with self.message():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import slicer
@@ -28,6 +28,14 @@ def choose(box: Any, labels: Mapping[str, str], key: str) -> None:
     """Shows a choice in a combo box that lists the labels in their order."""
     if key in labels:
         box.currentIndex = list(labels).index(key)
+
+
+def hide(selector: Any, nodes: Sequence[Any]) -> None:
+    """Leaves nodes out of the list of a node selector."""
+    model = selector.sortFilterProxyModel()
+    hidden = [node.GetID() for node in nodes]
+    if list(model.hiddenNodeIDs) != hidden:
+        model.hiddenNodeIDs = hidden
 
 
 def show_image_to_draw_on(scene: Any, image: Any) -> None:

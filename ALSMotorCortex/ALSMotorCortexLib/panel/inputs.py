@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ..scene import chosen, layout
 from ..scene.inputs import IRON, iron_to_ask
 from .choices import IRON_LABELS, ROLE_LABELS
-from .drawn import choose
+from .drawn import choose, hide
 from .samples import load_sample_case
 from .section import Section
 
@@ -61,11 +61,8 @@ class InputsSection(Section):
 
     def _hide_result_volumes(self) -> None:
         """Keeps thickness and depth out of the lists of images to measure."""
-        hidden = [node.GetID() for node in self.logic.own_volumes()]
         for selector in (self.ui.imageSelector, self.ui.mapsSelector):
-            model = selector.sortFilterProxyModel()
-            if list(model.hiddenNodeIDs) != hidden:
-                model.hiddenNodeIDs = hidden
+            hide(selector, self.logic.own_volumes())
 
     def _show_maps(self) -> None:
         maps = list(self.parameters.maps)

@@ -9,7 +9,7 @@ import slicer
 
 from ..scene import layout
 from .choices import PIAL_SIDE_LABELS
-from .drawn import choose, measurements_text, show_image_to_draw_on
+from .drawn import choose, hide, measurements_text, show_image_to_draw_on
 from .section import Section
 
 
@@ -22,6 +22,7 @@ class TraceSection(Section):
         ui = self.ui
         ui.traceSideComboBox.addItems(list(PIAL_SIDE_LABELS.values()))
         ui.newTraceButton.connect("clicked()", self.on_new)
+        ui.traceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_chosen)
         ui.traceSideComboBox.connect("activated(int)", self.on_side)
         ui.releaseBordersButton.connect("clicked()", self.on_release)
         ui.makeRibbonButton.connect("clicked()", self.on_make_ribbon)
@@ -30,6 +31,7 @@ class TraceSection(Section):
     def refresh(self) -> None:
         p, ui = self.parameters, self.ui
         ui.newTraceButton.enabled = p.image is not None
+        hide(ui.traceSelector, self.logic.own_curves())
         self._show_options(p.trace)
         ui.traceNumbersLabel.text = measurements_text(p.trace)
         self.say(self.logic.traces.message(p.trace) if p.trace else "")
@@ -59,6 +61,12 @@ class TraceSection(Section):
             show_image_to_draw_on(self.scene, self.parameters.image)
             self.open()
             layout.start_placing(self.scene, curve, persistent=True)
+
+    def on_chosen(self, node: Any) -> None:
+        if node is not None and self.parameters is not None:
+            with self.message():
+                self.logic.choose_drawn(node, self.parameters.image)
+                self.panel.on_drawn(node)
 
     def on_side(self, index: int) -> None:
         with self.message():

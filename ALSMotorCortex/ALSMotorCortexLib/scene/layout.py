@@ -158,6 +158,13 @@ def show_straight(scene: Any, volume: Any) -> None:
         _fit(view, volume)
 
 
+def show_slice_of(scene: Any, markup: Any) -> None:
+    """Shows the slice that a markup was drawn on, in the view to draw in."""
+    view = scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    if view is not None:
+        view.JumpSlice(*markup.GetNthControlPointPositionWorld(0))
+
+
 def show_chart(scene: Any, chart: Any) -> None:
     """Shows a vtkMRMLPlotChartNode in the plot view."""
     plot = scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")

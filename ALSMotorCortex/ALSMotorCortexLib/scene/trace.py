@@ -128,6 +128,15 @@ class TraceLogic(DrawnLogic):
             return side
         return "left" if side == "right" else "right"
 
+    def show_straight_borders(self, curve: Any) -> None:
+        """Shows the borders on the straightened cortex of one trace, and of no other."""
+        for other in self.attached():
+            nodes = self.nodes(other)
+            for role in ("straight_pial", "straight_white"):
+                if role in nodes:
+                    shown = other is curve and self.result(other) is not None
+                    nodes[role].GetDisplayNode().SetVisibility(shown)
+
     def release_pins(self, curve: Any) -> None:
         """Lets both borders go: no point that the user has dragged counts any more."""
         self.configure(curve, pins=())
@@ -141,7 +150,12 @@ class TraceLogic(DrawnLogic):
 
         Returns:
             the node that stands for the pair: ``pial``.
+
+        Raises:
+            InputError: both are the same curve.
         """
+        if pial is white:
+            raise InputError("Choose two curves: one along each border.")
         pial.SetNodeReferenceID("ALSMotorCortex.otherBorder", white.GetID())
         self._attach(pial, volume, "borders")
         return pial

@@ -237,6 +237,23 @@ def test_borders_drawn_by_hand_are_measured(scene, logic, volume):
     assert "white-matter border has 0 points" in logic.message(pair)
 
 
+def test_one_curve_is_not_both_borders(logic, curve, volume):
+    with pytest.raises(InputError, match="two curves"):
+        logic.attach_borders(curve, curve, volume)
+
+
+def test_the_straightened_cortex_shows_the_borders_of_one_trace(logic, curve, volume):
+    other = logic.add(volume)
+    put(other, along())
+    logic.show_straight_borders(other)
+    shown = {
+        (node is other, role): logic.nodes(node)[role].GetDisplayNode().GetVisibility()
+        for node in (curve, other)
+        for role in ("straight_pial", "straight_white")
+    }
+    assert all(bool(visible) is of_other for (of_other, _), visible in shown.items())
+
+
 def test_traces_of_several_slices_become_one_ribbon_that_measures(scene, logic, volume):
     curves = []
     for height in (0.0, 1.0, 2.0):
