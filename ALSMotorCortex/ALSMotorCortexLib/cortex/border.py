@@ -74,8 +74,18 @@ whichever ones are kept, so a border is not drawn towards them."""
 HALVING = 1.0
 """Variance of these weights in squared voxels."""
 
-GRAIN = 4.0
-"""Width in voxels of the Gaussian that the way to the nearest known place is averaged with."""
+EDGE = 4.0
+"""Width in voxels of the Gaussian that the edge of what is known is averaged with."""
+
+ASIDE = 6.0
+"""How many voxels aside of the nearest known place a border may be continued from."""
+
+WITHIN = 1.0
+"""How many voxels inside the edge of what is known that is."""
+
+PASSES = 2
+"""How often values are continued: interpolation near the edge takes part in what the first time
+gave."""
 
 SMOOTHING = 2.0
 """Width in voxels of the Gaussian that the choice of kernels is averaged with."""
@@ -233,9 +243,10 @@ class Known:
         value /= self._weight
         if len(self._lacking):
             value[self._lacking] = value[self._nearest]
-            value[self._lacking] = ndimage.map_coordinates(
-                value, self._source, order=1, mode="nearest"
-            )
+            for _ in range(PASSES):
+                value[self._lacking] = ndimage.map_coordinates(
+                    value, self._source, order=1, mode="nearest"
+                )
         return value
 
 
@@ -243,8 +254,11 @@ def _way_back(
     enough: NDArray[np.bool_], lacking: tuple[NDArray, ...], scale: _Scale
 ) -> tuple[tuple[NDArray, ...], NDArray[np.float32]]:
     """For places that lack something: the nearest that does not, and (3, n) the point that they
-    are continued from. The way there is averaged over neighbours, which takes the grid's grain
-    out of it."""
+    are continued from.
+
+    The nearest place lies a little aside, as places are few. The point is moved along the edge
+    of what is known until it lies straight in front, and in from the edge.
+    """
     # Slices that are measured one by one are continued one by one.
     apart = 1e3 * max(scale.steps) * max(enough.shape)
     lengths = [2 * s if a in scale.halved else s for a, s in enumerate(scale.steps)]
@@ -252,16 +266,39 @@ def _way_back(
         length if a in scale.axes else apart
         for a, length in enumerate(np.round(lengths, 6))  # so that ties do not hang on rounding
     ]
-    nearest = ndimage.distance_transform_edt(
+    field = ndimage.distance_transform_edt(
         ~enough, sampling, return_distances=False, return_indices=True
     )
-    sigma = [GRAIN / n if a in scale.axes else 0.0 for a, n in enumerate(lengths)]
-    source = np.empty((3, len(lacking[0])), np.float32)
-    for axis, size in enumerate(enough.shape):
-        own = np.arange(size, dtype=np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        way = ndimage.gaussian_filter(nearest[axis] - own, sigma, truncate=2)
-        source[axis] = lacking[axis] + way[lacking]
-    return tuple(n[lacking] for n in nearest), source
+    nearest = tuple(along[lacking] for along in field)
+    normal = _normals(enough, nearest, lengths, scale)
+    aside = np.empty((3, len(lacking[0])), np.float32)
+    for axis, length in enumerate(lengths):
+        aside[axis] = (lacking[axis] - nearest[axis]) * np.float32(length)
+    aside -= normal * np.einsum("an,an->n", aside, normal)
+    # At the corners of what is known, nothing lies straight in front.
+    far = np.sqrt(np.einsum("an,an->n", aside, aside)) / np.float32(ASIDE)
+    away = (aside / np.maximum(far, 1) - np.float32(WITHIN) * normal).T / np.array(
+        lengths, np.float32
+    )
+    return nearest, np.array(nearest, np.float32) + away.T
+
+
+def _normals(
+    mask: NDArray[np.bool_], places: tuple[NDArray, ...], lengths: list[float], scale: _Scale
+) -> NDArray[np.float32]:
+    """(3, n) unit vectors out of a mask at some places on its edge."""
+    sigma = [EDGE / n if a in scale.axes else 0.0 for a, n in enumerate(lengths)]
+    blurred = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=2, mode="nearest")
+    normal = np.zeros((3, len(places[0])), np.float32)
+    for axis in scale.axes:
+        ahead, behind = (
+            tuple(
+                np.clip(p + step * (a == axis), 0, mask.shape[a] - 1) for a, p in enumerate(places)
+            )
+            for step in (1, -1)
+        )
+        normal[axis] = (blurred[behind] - blurred[ahead]) / np.float32(lengths[axis])
+    return normal / np.maximum(np.sqrt(np.einsum("an,an->n", normal, normal)), np.float32(1e-6))
 
 
 class _Kernels:

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ALSMotorCortexLib.cortex.border import find_border
+from ALSMotorCortexLib.cortex.border import Known, find_border
 
 ISO = (0.25, 0.25, 0.25)
 SPACINGS = {"iso": ISO, "0.2 x 0.2 x 0.32": (0.32, 0.2, 0.2), "thick": (1.5, 0.25, 0.25)}
@@ -145,3 +145,34 @@ def test_slices_are_separate_when_measured_in_plane() -> None:
     # In 3D the neighbouring slices do feel it.
     one, other = (find_border(a, ISO).distance for a in (inside, changed))
     assert np.nanmax(np.abs(one[rest] - other[rest])) > 0.05
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.35, 0.7])
+def test_a_border_goes_on_past_what_is_known_as_it_came(tilt: float) -> None:
+    shape = (52, 56, 56)
+    away = np.array([np.sin(tilt), np.cos(tilt), 0.2])
+    away /= np.linalg.norm(away)
+    along = np.cross(away, [0.0, 0.0, 1.0])
+    place = positions(shape, ISO)
+    truth = place @ away + 0.03
+    mask = place @ along < 0
+    inside = np.where(mask, truth > 0, 0.7).astype(np.float32)  # what is unknown says nothing
+    distance = find_border(inside, ISO, known=Known(mask, ISO, (0, 1, 2))).distance
+    assert np.isnan(distance[~mask]).all()
+    beside = mask & (place @ along > -3 * ISO[0]) & (np.abs(truth) < ISO[0])
+    error = core(np.where(beside, distance - truth, np.nan), 14)
+    assert np.abs(np.nanmean(error)) < 0.04 * ISO[0]
+    assert np.nanmean(np.abs(error)) < 0.12 * ISO[0]
+
+
+def test_slices_measured_one_by_one_are_continued_one_by_one() -> None:
+    inside = blob(5, 2.0, 0.0)
+    mask = np.ones(inside.shape, bool)
+    mask[:, 9:] = False
+    mask[7] = False
+    rest = np.arange(len(inside)) != 7
+    found = find_border(inside, ISO, (1, 2), known=Known(mask, ISO, (1, 2))).distance
+    mask[7, :9] = True
+    other = find_border(inside, ISO, (1, 2), known=Known(mask, ISO, (1, 2))).distance
+    np.testing.assert_array_equal(found[rest], other[rest])
+    assert np.isnan(found[7]).all() and np.isfinite(other[7]).any()
