@@ -38,7 +38,7 @@ EPOCH = date(2021, 1, 4)
 
 LABEL_SET, TRUTH_SET = Path("derivatives") / "labels", Path("derivatives") / "truth"
 
-DEEPEST_MAGNITUDE = 32767
+MOST_MAGNITUDE = 32767
 
 _COLUMNS = {
     "participant_id": "Label of the simulated participant.",
@@ -255,7 +255,7 @@ def _write_echoes(simulation: Simulation, unit: Unit, folder: OutputFolder) -> N
     }
     pairs = zip(p.times_ms, simulation.magnitude, simulation.phase, strict=True)
     for number, (time_ms, magnitude, phase) in enumerate(pairs, 1):
-        whole = np.clip(np.rint(magnitude.array), 0, DEEPEST_MAGNITUDE).astype(np.int16)
+        whole = np.clip(np.rint(magnitude.array), 0, MOST_MAGNITUDE).astype(np.int16)
         for part, image, units in (
             ("mag", Image(whole, simulation.grid), "arbitrary"),
             ("phase", phase, "rad"),
