@@ -146,6 +146,7 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
     from .batch_job import Job
     from .maps import MapOptions
     from .study.bids_names import selection
+    from .study.privacy import Redaction
 
     echo_options = {
         name: getattr(arguments, name)
@@ -153,6 +154,8 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
     }
     MapOptions(**echo_options).check()
     names = [name.strip() for name in (arguments.maps or "").split(",")]
+    if arguments.settings and not arguments.keep_patient_identity:
+        command = Redaction({Path(arguments.settings): "settings.json"}).plain(list(command))
     return Job(
         raw=Path(arguments.bids),
         out=Path(arguments.out),
