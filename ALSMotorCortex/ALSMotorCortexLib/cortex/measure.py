@@ -19,7 +19,7 @@ from .indices import (
     layer_map,
     map_measures,
 )
-from .iron import BRIGHT, iron_contrast
+from .iron import BRIGHT, iron_contrast, is_susceptibility
 from .laplace import Domain, make_domain, solve_potential
 from .obliquity import find_obliquity, obliquity_findings, slice_axis
 from .parts import two_hemispheres
@@ -97,7 +97,7 @@ def measure(
     findings += found
     neighbours = adjacent_medians(ribbon, labels, settings, maps)
     findings += _contrast_findings(neighbours)
-    findings += _iron_findings(values, iron)
+    findings += _iron_findings(values, units, iron)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
     depth = equidistant if settings.layer_depth == "equidistant" else equivolume
@@ -340,7 +340,7 @@ def _contrast_findings(neighbours: Mapping[str, Mapping[str, float]]) -> list[Fi
 
 
 def _iron_findings(
-    values: Mapping[str, NDArray[np.float32]], iron: Mapping[str, str]
+    values: Mapping[str, NDArray[np.float32]], units: Mapping[str, str], iron: Mapping[str, str]
 ) -> list[Finding]:
     """In which maps iron is bright, and which have no zero to take ratios from."""
     findings = []
@@ -352,11 +352,12 @@ def _iron_findings(
             )
             findings.append(Finding("iron_bright", text))
         below = float(np.mean(value[np.isfinite(value)] < 0))
-        if SIGNED < below < 1 - SIGNED:
+        signed = SIGNED < below < 1 - SIGNED
+        if signed or is_susceptibility(name, units.get(name, "")):
             text = (
-                f"Map {name} is below zero in {100 * below:.0f} % of the gray matter, so "
-                "deep_hypointensity and signal_thickness_ratio depend on where its zero lies. "
-                "Compare deep_minus_superficial instead."
+                f"The zero of map {name} is a matter of its reference, and {100 * below:.0f} % of "
+                "the gray matter lies below it. So deep_hypointensity and signal_thickness_ratio, "
+                "which are ratios, say little; compare deep_minus_superficial instead."
             )
-            findings.append(Finding("signed_map", text, warning=True))
+            findings.append(Finding("zero_by_reference", text, warning=signed))
     return findings
