@@ -13,7 +13,8 @@ From the literature
   disease.
 
 Assumed: all other spreads, that iron and atrophy grow evenly from onset, how steeply scores
-follow the iron, and the scale of the upper-motor-neuron score, 0 to 4 for each limb.
+follow the iron (over many patients the upper-motor-neuron score correlates with it at about 0.55
+and the rate of progression at about 0.7), and that score's scale, 0 to 4 for each limb.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ THINNEST_MM = 1.5
 """Atrophy leaves this much."""
 
 WORST_UMN, BEST_ALSFRS = 4, 48
+EXAMINER_SD = 0.7
 MONTH_DAYS = 30.4375
 EXAM_SPAN_DAYS = 700
 
@@ -197,12 +199,14 @@ def _draw_clinic(
     rate = float((0.1 + 0.6 * burden**1.5) * rng.lognormal(0, 0.35))
     # No more can be lost than there is.
     rate = min(rate, 0.85 * BEST_ALSFRS / (onset / MONTH_DAYS))
+    # What an examiner finds depends on more than the iron, in all limbs alike.
+    found = rng.normal(scale=EXAMINER_SD)
     umn = {}
     for limb in LIMBS:
         side, part = limb.split("_")
         other = involvement["right" if side == "left" else "left"]
         local = burden * other[1 if part == "arm" else 0]
-        umn[limb] = int(np.clip(round(2.2 * local + rng.normal(scale=0.8)), 0, WORST_UMN))
+        umn[limb] = int(np.clip(round(2.2 * local + found + rng.normal(scale=0.8)), 0, WORST_UMN))
     return Clinic(onset, rate, umn)
 
 
