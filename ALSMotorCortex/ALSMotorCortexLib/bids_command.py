@@ -154,12 +154,17 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
     }
     MapOptions(**echo_options).check()
     names = [name.strip() for name in (arguments.maps or "").split(",")]
-    if arguments.settings and not arguments.keep_patient_identity:
-        command = Redaction({Path(arguments.settings): "settings.json"}).plain(list(command))
+    others = _derivatives(arguments)
+    if not arguments.keep_patient_identity:
+        called = dict.fromkeys(others, "segmentations")
+        called |= {Path(arguments.bids): "raw", Path(arguments.out): "results"}
+        if arguments.settings:
+            called[Path(arguments.settings)] = "settings.json"
+        command = Redaction(called).plain(list(command))
     return Job(
         raw=Path(arguments.bids),
         out=Path(arguments.out),
-        others=tuple(_derivatives(arguments)),
+        others=tuple(others),
         settings=_settings(arguments),
         echo_options=echo_options,
         maps=tuple(dict.fromkeys(filter(None, names))),

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bids_study import QUICK, SHAPE, TIMES_S, Study, labels, regions
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -22,6 +21,7 @@ from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.result import Finding
 from ALSMotorCortexLib.study.nifti import write_nifti
 from ALSMotorCortexLib.study.privacy import Redaction, called
+from bids_study import QUICK, SHAPE, TIMES_S, Study, labels, regions
 
 IDENTITY = {
     "PatientName": "Quixotic^Zebedee^Marmaduke",
