@@ -89,6 +89,30 @@ def test_all_files_and_no_others(run):
     assert os.listdir(out.parent) == ["results"]
 
 
+def test_within_slices_angle_and_corrected_thickness_are_written_too(case, tmp_path):
+    settings = {**TISSUES, "plane": "axial", "max_angle": 89.0}
+    result = analyze(case, tmp_path / "out", settings, report=False, scene=False)
+    extra = {"angle.nii.gz", "corrected_thickness.nii.gz"}
+    assert set(os.listdir(tmp_path / "out")) == {*IMAGES, *TABLES, *extra, "provenance.json"}
+    for name, values in (
+        ("angle", result.angle),
+        ("corrected_thickness", result.thickness_corrected),
+    ):
+        array = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / f"{name}.nii.gz")))
+        assert array.dtype == np.float32
+        inside = array.reshape(-1)[result.voxels]
+        assert np.allclose(inside, np.nan_to_num(values), atol=2 * SMALLEST)
+        assert (inside[np.isfinite(values)] > 0).all()
+    measures = {
+        r["measure"]: r for r in rows(tmp_path / "out" / "measures.tsv") if r["region"] == "half"
+    }
+    assert measures["angle_mean"]["unit"] == "deg"
+    assert {"thickness_corrected_mean", "left_out_share"} <= set(measures)
+    # Measured in 3D again, what belongs to slices goes.
+    analyze(case, tmp_path / "out", TISSUES, report=False, scene=False)
+    assert set(os.listdir(tmp_path / "out")) == {*IMAGES, *TABLES, "provenance.json"}
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_lie_exactly_where_the_labels_lie(run, case, name):
     out, _ = run

@@ -246,11 +246,11 @@ def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
             yield _figure(name, pictures.map(name), figures.border_legend(), large)
     yield _figure("Thickness", pictures.thickness(low, high), scale, large)
     yield _figure(f"Depth, {settings.layer_depth}", pictures.depth(), depth, large)
+    layers = figures.layer_legend(settings.layers) + unmeasured
+    yield _figure("Layers", pictures.layers(), layers, large)
     if pictures.measurement.angle is not None:
         steps = figures.colour_bar(CIVIDIS, 0, figures.ANGLE_DEG, "°", "Angle", clipped=True)
         yield _figure("Angle to the slices", pictures.angle(), steps + unmeasured, large)
-    layers = figures.layer_legend(settings.layers) + unmeasured
-    yield _figure("Layers", pictures.layers(), layers, large)
 
 
 def _figure(title: str, picture: str, legend: str, large: bool) -> str:

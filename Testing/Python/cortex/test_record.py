@@ -48,6 +48,16 @@ def test_every_field_comes_back(measured):
     assert np.array_equal(found.grid.ijk_to_ras, measured[0].grid.ijk_to_ras)
 
 
+def test_angle_and_corrected_thickness_come_back(measured):
+    found, labels = measured
+    angle = np.linspace(0, 70, len(found.voxels), dtype=np.float32)
+    found = replace(found, angle=angle, thickness_corrected=angle / 10)
+    again, _ = from_bytes(to_bytes(found, labels))
+    assert alike(again.angle, found.angle)
+    assert alike(again.thickness_corrected, found.thickness_corrected)
+    assert alike(again.steep, found.steep) and found.steep.any()
+
+
 def test_it_takes_less_room_than_its_arrays(measured):
     found, labels = measured
     arrays = [labels.array, found.voxels, found.thickness, found.normals, found.columns]

@@ -221,6 +221,33 @@ def test_settings_are_listed():
     assert "Measured within plane none, in 3D" in text
 
 
+def test_the_angle_of_slices_has_its_section():
+    measurement, labels, maps = cylinder()
+    n = len(measurement.voxels)
+    angle = np.full(n, 10, np.float32)
+    angle[: n // 4] = 47
+    flat = (measurement, labels, maps)
+    in_3d = made(*flat, angle=angle)[1].words
+    assert "Angle of the slices" in in_3d and "measured in 3D, so" in in_3d
+    in_plane = made(
+        *flat,
+        angle=angle,
+        thickness_corrected=measurement.thickness * np.cos(np.radians(angle)),
+        measures=(
+            *measurement.measures,
+            Measure(RIBBON, "", "thickness_corrected_mean", 2.22, "mm"),
+        ),
+    )[1].words
+    assert f"{words.count(n // 4)} of {words.count(n)} voxels lie in columns steeper" in in_plane
+    assert "Corrected mean thickness 2.22" in in_plane
+    assert "Angle to the slices" in in_plane
+    # The histogram leaves these voxels out.
+    assert f"n = {words.count(n - n // 4)} voxels" in in_plane
+    unknown = made(*flat, angle=np.full(n, np.nan, np.float32))[1].words
+    assert "cannot be told" in unknown
+    assert "Angle of the slices" not in made()[1].words
+
+
 def test_pictures_of_views_are_in_the_page():
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
     measurement, labels, maps = cylinder()

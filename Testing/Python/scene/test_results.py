@@ -489,6 +489,30 @@ def test_rim_lines_are_named_as_lines():
     assert layers.GetNthSegment(0).GetName() == "Layer 1"
 
 
+def test_angle_and_corrected_thickness_come_and_go_with_the_measurement():
+    m = shell_measurement()
+    angle = np.linspace(0, 40, len(m.voxels), dtype=np.float32)
+    oblique = replace(m, angle=angle, thickness_corrected=m.thickness * np.float32(0.9))
+    scene = results.new_scene()
+    nodes = results.add_results(scene, oblique, shell_labels(), {})
+    for key, name, unit in (
+        ("angle", "Angle", "deg"),
+        ("thickness_corrected", "Thickness, corrected", "mm"),
+    ):
+        node = nodes[key]
+        assert node.GetName() == name
+        assert node.GetVoxelValueUnits().GetCodeValue() == unit
+        image, place = found_in(node, m.grid)
+        expected = m.paint(getattr(oblique, key), np.nan)[place]
+        assert np.array_equal(image.array, expected, equal_nan=True)
+    display = nodes["angle"].GetDisplayNode()
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0, 60)
+    (old,) = results.find_results(scene).values()
+    again = results.update_results(scene, old, m, shell_labels())
+    assert not {"angle", "thickness_corrected"} & set(again)
+    assert scene.GetFirstNodeByName("Angle") is None
+
+
 def test_nothing_measured_still_makes_a_scene():
     m = shell_measurement()
     nothing = np.full(len(m.voxels), np.nan, np.float32)
