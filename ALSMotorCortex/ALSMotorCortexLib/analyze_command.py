@@ -94,7 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=FILE",
         dest="maps",
-        help="contrast map on any grid; may be given several times",
+        help="contrast map on any grid; may be given several times. Without NAME= it is called by "
+        "the contrast that its file's name tells, else map",
     )
     add(
         "--unit",
@@ -218,12 +219,19 @@ def run(
 
     inputs = inputs_of(arguments)
     called = None if arguments.keep_patient_identity else _names(inputs, arguments)
-    if _calipers_only(arguments):
-        return analyze_calipers(inputs, arguments.out, progress, command=command, called=called)
     settings = settings_of(arguments)
     made = inputs.echoes.names if inputs.echoes else ()
     if arguments.iron and (unknown := set(settings["iron"]) - {*inputs.maps, *made}):
         raise InputError(f"--iron names {min(unknown)}, but no map has that name.")
+    if _calipers_only(arguments):
+        return analyze_calipers(
+            inputs,
+            arguments.out,
+            settings.get("iron"),
+            progress,
+            command=command,
+            called=called,
+        )
     return analyze(
         inputs,
         arguments.out,
@@ -282,11 +290,11 @@ def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
     """
     from .analyze import AnalyzeInputs, RegionSource
     from .drawings import Drawings
-    from .study.images import named_file
     from .study.segmentations import split_labels
 
-    maps = _unique([named_file(text, "--map") for text in arguments.maps], "--map")
-    regions = _unique([named_file(text, "--region") for text in arguments.regions], "--region")
+    keep = arguments.keep_patient_identity
+    maps = _unique(_named(arguments.maps, "map", keep), "--map")
+    regions = _unique(_named(arguments.regions, "region", keep), "--region")
     parts = {name: split_labels(text) for name, text in regions.items()}
     return AnalyzeInputs(
         labels=Path(arguments.labels) if arguments.labels else None,
@@ -335,6 +343,21 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
     form = "NAME=bright or NAME=dark"
     iron = _unique([_named_value(text, "--iron", form) for text in arguments.iron], "--iron")
     return settings | ({"iron": iron} if iron else {})
+
+
+def _named(texts: Sequence[str], role: str, keep: bool) -> list[tuple[str, str]]:
+    """Names and files. A name that is not given is made from the file's own, which may hold a
+    patient's name: then only the words are taken that tell what the image is."""
+    from .study.images import named_file
+    from .study.privacy import telling
+
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        name, file = named_file(text, f"--{role}")
+        if file == text and not keep:
+            name = telling(name, role, (taken for taken, _ in pairs))
+        pairs.append((name, file))
+    return pairs
 
 
 def _files(texts: Sequence[str]) -> tuple[Path, ...]:

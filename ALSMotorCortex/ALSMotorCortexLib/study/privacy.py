@@ -18,6 +18,15 @@ from ..cortex.result import Finding
 PRIVATE_KEYS = {"series_description"}
 """Keys of a record whose values were typed at the scanner."""
 
+TELLING = {
+    "t1", "t2", "t2s", "t2star", "r1", "r2", "r2s", "r2star", "t1w", "t2w", "t2starw", "pd", "chi",
+    "qsm", "swi", "mtr", "mtsat", "flair", "combined", "snr", "rss", "mean", "magnitude", "phase",
+    "map", "t1map", "t2map", "t2starmap", "r1map", "r2map", "r2starmap", "chimap", "s0",
+    "left", "right", "lh", "rh", "m1", "s1", "hand", "foot", "leg", "arm", "face", "gyrus",
+    "precentral", "postcentral", "region",
+}  # fmt: skip
+"""Words of a file's name that say what is in it, and nothing of the patient."""
+
 _EXTENSION = re.compile(r"((\.(seg|mrk))?\.[A-Za-z0-9]+(\.gz)?)$")
 
 
@@ -62,6 +71,23 @@ def called(role: str, path: Path) -> str:
     plain = re.sub(r"[^\w.+-]+", "_", role)
     found = _EXTENSION.search(path.name)
     return plain + (found[1] if found and not path.is_dir() else "")
+
+
+def telling(stem: str, role: str, taken: Iterable[str] = ()) -> str:
+    """A name for what a file holds, from those words of its own name that tell only that.
+
+    Args:
+        stem: the file's name without extension.
+        role: the name where there is no such word.
+        taken: names that are in use; a number keeps them apart.
+    """
+    words = [w for w in re.split(r"[^A-Za-z0-9]+", stem) if w.lower() in TELLING]
+    name = "_".join(words) or role
+    used, number, unused = set(taken), 1, name
+    while unused in used:
+        number += 1
+        unused = f"{name}_{number}"
+    return unused
 
 
 def _plain(value: Any, texts: Mapping[str, str]) -> Any:

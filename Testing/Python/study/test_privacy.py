@@ -20,7 +20,7 @@ from ALSMotorCortexLib import cli
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.result import Finding
 from ALSMotorCortexLib.study.nifti import write_nifti
-from ALSMotorCortexLib.study.privacy import Redaction, called
+from ALSMotorCortexLib.study.privacy import Redaction, called, telling
 from bids_study import QUICK, SHAPE, TIMES_S, Study, labels, regions
 
 IDENTITY = {
@@ -147,7 +147,8 @@ def analyze(home: Path, out: Path, *more: str) -> list[str]:
     ready = image(home / "Quixotic_T1.nii.gz", np.full(SHAPE, 1500, np.float32))
     return [
         "analyze", "--labels", str(tissue), "--gm", "3", "--wm", "2", "--csf", "1",
-        "--region", f"left_hand={part}:1", "--map", f"T1={ready}", "--out", str(out),
+        "--region", f"left_hand={part}:1", "--region", str(part), "--map", str(ready),
+        "--out", str(out),
         "--settings", settings(home), "--echoes", str(dicom(home / "PID-778899")), *more,
     ]  # fmt: skip
 
@@ -245,3 +246,16 @@ def test_names_keep_extensions_and_nothing_else():
         "Doe.J.nii": "map-T2_.nii",
     }.items():
         assert called("map-T2*", Path(path)) == name
+
+
+def test_names_from_files_hold_only_what_the_image_is():
+    for stem, name in {
+        "t2star": "t2star",
+        "Doe_John_T2star": "T2star",
+        "19460713_left_hand": "left_hand",
+        "Doe": "map",
+        "T2starDoe": "map",
+        "Handley": "map",
+    }.items():
+        assert telling(stem, "map") == name
+    assert telling("a", "map", ["map", "map_2"]) == "map_3"
