@@ -105,17 +105,32 @@ def find_files(paths: Iterable[Path], patterns: Sequence[str], what: str) -> lis
     return list(found)
 
 
-def read_measures(paths: Iterable[Path], session: str = "") -> Measures:
+@dataclass(frozen=True)
+class Sessions:
+    """Measures of many participants with all their sessions.
+
+    Attributes:
+        values: by (participant, session), then measure; NaN where missing.
+        units: of each measure, then who has it in that unit.
+    """
+
+    values: Mapping[tuple[str, str], Mapping[Key, float]]
+    units: Mapping[Key, Mapping[str, set[str]]]
+
+    def same_units(self) -> tuple[dict[Key, str], list[Omission]]:
+        """Units of the measures; those that come in several units cannot be compared."""
+        return _same_units(self.units)
+
+
+def read_sessions(paths: Iterable[Path]) -> Sessions:
     """Reads all tables of measures.
 
     Args:
         paths: files or folders.
-        session: the one to take; empty for each participant's first.
 
     Raises:
         InputError: see :func:`find_files`; a table without the columns of ``measures.tsv``, a
-            value that is no number, a measure twice with different values, or a session that
-            nobody has.
+            value that is no number, or a measure twice with different values.
     """
     values: dict[tuple[str, str], dict[Key, float]] = {}
     units: dict[Key, dict[str, set[str]]] = {}
@@ -138,8 +153,23 @@ def read_measures(paths: Iterable[Path], session: str = "") -> Measures:
             own[key] = value
             unit = units.setdefault(key, {}).setdefault(_or_empty(row.cells["unit"]), set())
             unit.add(who[0])
+    return Sessions(values, units)
+
+
+def read_measures(paths: Iterable[Path], session: str = "") -> Measures:
+    """Reads all tables of measures, one session of each participant.
+
+    Args:
+        paths: files or folders.
+        session: the one to take; empty for each participant's first.
+
+    Raises:
+        InputError: see :func:`read_sessions`; or a session that nobody has.
+    """
+    every = read_sessions(paths)
+    values = every.values
     chosen, omissions = _one_session(values, session)
-    same, odd = _same_units(units)
+    same, odd = every.same_units()
     return Measures(
         {
             label: {k: v for k, v in values[who].items() if k in same and math.isfinite(v)}
