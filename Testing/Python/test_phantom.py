@@ -193,6 +193,21 @@ def test_dephasing_of_thick_slices_is_corrected_from_the_phase() -> None:
         assert ratios[1] == pytest.approx(1, abs=limit)
 
 
+def test_thickness_within_tilted_thick_slices_is_corrected() -> None:
+    """Cortex that leans by 30 degrees out of slices of 1.5 mm: too thick within the slices, and
+    right to 1.5 % once corrected for the angle."""
+    s = simulate(
+        Parameters(
+            extent=(9.0, 30.0, 30.0), spacing=(1.5, 0.3, 0.3), times_ms=(5.0, 25.0), tilt=30.0
+        )
+    )
+    found = measure(s.labels, replace(SETTINGS, plane="axial"), regions=s.regions)
+    true = float(s.truth.thickness[s.regions["left_hand"].array > 0].mean())
+    assert found.value("thickness_mean", "left_hand") > 1.05 * true
+    corrected = found.value("thickness_corrected_mean", "left_hand")
+    assert corrected == pytest.approx(true, rel=0.015)
+
+
 def test_write_subject_returns_the_scans_folder(tmp_path: Path) -> None:
     told: list[float] = []
     tiny = Parameters.small(extent=(1.0, 12.0, 12.0))
