@@ -158,6 +158,7 @@ def analyze(
 def analyze_calipers(
     inputs: AnalyzeInputs,
     out: str | os.PathLike,
+    iron: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     *,
     command: Iterable[str] = (),
@@ -167,6 +168,7 @@ def analyze_calipers(
 
     Args:
         inputs: with calipers and a map, without labels or traces.
+        iron: as in :class:`.cortex.settings.Settings`.
         out, progress, command, called: see :func:`analyze`.
 
     Raises:
@@ -180,11 +182,11 @@ def analyze_calipers(
             contrasts = _contrasts(inputs, lambda step, done: tell(step, 0.5 * done))
         tell("calipers", 0.5)
         with clock.step("calipers"):
-            drawn = measure_drawings(inputs.drawings, contrasts.maps)
+            settings = Settings(gm=(), wm=(), csf=()).with_values({"iron": iron or {}})
+            drawn = measure_drawings(inputs.drawings, contrasts.maps, settings.iron)
         drawn = replace(drawn, extra=_redacted(contrasts.findings, called))
         drawn.write(folder)
         write_images(folder, contrasts.made, contrasts.geometry)
-        settings = Settings(gm=(), wm=(), csf=())
         every = [*contrasts.sources, *drawn.sources]
         record = provenance.build(command, settings, every, drawn.findings) | contrasts.record
         if called is not None:
@@ -283,7 +285,11 @@ def _read(inputs: AnalyzeInputs, values: Mapping[str, Any], tell: Progress) -> _
         for name, source in inputs.regions.items()
     }
     contrasts = _contrasts(inputs, tell)
-    drawn = measure_drawings(inputs.drawings, contrasts.maps) if inputs.drawings else None
+    drawn = (
+        measure_drawings(inputs.drawings, contrasts.maps, settings.iron)
+        if inputs.drawings
+        else None
+    )
     labels, tissues, findings = main.tissues(given) if main else _traced(drawn)
     settings = settings.with_values(tissues)
     settings.check()

@@ -115,8 +115,14 @@ class Drawn:
         )
 
 
-def measure_drawings(drawings: Drawings, maps: Mapping[str, Image]) -> Drawn:
+def measure_drawings(
+    drawings: Drawings, maps: Mapping[str, Image], iron: Mapping[str, str] | None = None
+) -> Drawn:
     """Measures calipers and traces on one of the maps.
+
+    Args:
+        maps: by name.
+        iron: how iron shows in maps, where the user said so.
 
     Raises:
         InputError: a file that cannot be used, no such map, or a markup that cannot be
@@ -132,25 +138,30 @@ def measure_drawings(drawings: Drawings, maps: Mapping[str, Image]) -> Drawn:
             f"--drawn-on names {name}, but no map has that name. There are: {', '.join(maps)}."
         )
     image, sources = maps[name], []
+    how = (iron or {}).get(name)
     calipers: dict[str, Caliper] = {}
     traces: dict[str, Trace] = {}
     for path in drawings.calipers:
         for markup in read_lines(path):
             sources.append(_source("caliper", markup))
             with _named(markup.name):
-                found = drawn.caliper(image, markup.points, drawn.caliper_options(markup.record))
+                found = drawn.caliper(
+                    image, markup.points, drawn.caliper_options(markup.record), how
+                )
             calipers[_unused(markup.name, calipers)] = found
     for path in drawings.traces:
         for markup in read_curves(path):
             sources.append(_source("trace", markup))
             with _named(markup.name):
-                followed = drawn.trace(image, markup.points, drawn.trace_options(markup.record))
+                followed = drawn.trace(
+                    image, markup.points, drawn.trace_options(markup.record), how
+                )
             traces[_unused(markup.name, {**calipers, **traces})] = followed
     for pair in drawings.borders:
         pial, white = (_only(read_curves(path)) for path in pair)
         sources += [_source("pial border", pial), _source("white-matter border", white)]
         with _named(pial.name):
-            followed = drawn.trace_borders(image, pial.points, white.points)
+            followed = drawn.trace_borders(image, pial.points, white.points, how)
         traces[_unused(pial.name, {**calipers, **traces})] = followed
     return Drawn(name, image, traces, calipers, tuple(sources))
 

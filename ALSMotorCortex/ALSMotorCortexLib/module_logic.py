@@ -172,6 +172,12 @@ class ModuleLogic:
         made = [self.traces.nodes(curve).values() for curve in self.traces.attached()]
         return [node for nodes in made for node in nodes if node.IsA("vtkMRMLMarkupsCurveNode")]
 
+    def measure_drawn_again(self) -> None:
+        """Brings calipers and traces up to date with what was said about their volumes."""
+        for followed in (self.calipers, self.traces):
+            for node in followed.attached():
+                followed.update(node)
+
     def traces_of(self, image: Any) -> list[Any]:
         """The traces on an image that have a result."""
         curves = [c for c in self.traces.attached() if self.traces.volume(c) is image]

@@ -56,7 +56,8 @@ class Caliper:
             plane of the averaging. NaN where there is no border.
         layer_means: superficial, middle and deep third of the cortex, map units. Half a
             voxel beside each border is left out, where neighbouring tissue mixes in.
-        deep_hypointensity: 1 - deep / superficial.
+        deep_hypointensity: 1 - deep / superficial; :func:`.drawn.caliper` turns it where iron is
+            bright.
         hypointensity_to_thickness: deep hypointensity over thickness, in 1/mm.
         findings: what the user should know; those that are warnings say why the numbers
             may be wrong and what to do.

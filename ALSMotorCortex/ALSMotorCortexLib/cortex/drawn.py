@@ -9,8 +9,8 @@ points: the scene keeps them as text in a measurement of the markup, named
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from .caliper import Caliper, measure_caliper
 from .errors import InputError
 from .grid import Grid, Image
+from .iron import BRIGHT, iron_contrast, is_susceptibility
+from .result import Finding
 from .trace import BORDERS, Pin, Trace, trace_cortex, trace_from_borders
 
 RECORD = "ALS Motor Cortex"
@@ -79,41 +81,81 @@ def readings(found: Caliper | Trace) -> tuple[Reading, ...]:
     )
 
 
-def caliper(image: Image, points: NDArray, options: CaliperOptions) -> Caliper:
+_Found = TypeVar("_Found", Caliper, Trace)
+
+
+def _following_iron(found: _Found, name: str, iron: str) -> _Found:
+    """The deep hypointensity with the sign that :mod:`.indices` gives it.
+
+    Args:
+        found: measured as where iron is dark.
+        name: of the map.
+        iron: how it shows, where the user said so.
+    """
+    contrast = np.nan
+    findings: tuple[Finding, ...] = found.findings
+    if is_susceptibility(name) and not iron:
+        text = (
+            f"{name} looks like a susceptibility map. Whether iron is bright or dark in it has to "
+            "be said before there is a deep hypointensity."
+        )
+        findings = (*findings, Finding("iron_unknown", text, warning=True))
+    else:
+        superficial, _, deep = found.layer_means
+        bright = (iron or iron_contrast(name)) == BRIGHT
+        difference = deep - superficial if bright else superficial - deep
+        contrast = difference / abs(superficial) if superficial else np.nan
+    thickness = found.mean_thickness if isinstance(found, Trace) else found.thickness
+    return replace(
+        found,
+        deep_hypointensity=contrast,
+        hypointensity_to_thickness=contrast / thickness,
+        findings=findings,
+    )
+
+
+def caliper(
+    image: Image, points: NDArray, options: CaliperOptions, iron: str | None = None
+) -> Caliper:
     """Measures a drawn line.
 
     Args:
         image: one map.
         points: (2, 3) RAS mm.
+        iron: ``bright`` or ``dark`` where the user said how it shows in the map.
 
     Raises:
         InputError: see :func:`.caliper.measure_caliper`; also where an end is missing.
     """
     if len(points) != 2:
         raise InputError("Place both ends of the caliper: one in CSF, one in white matter.")
-    return measure_caliper(image, points[0], points[1], options.width_mm, options.pial_end)
+    found = measure_caliper(image, points[0], points[1], options.width_mm, options.pial_end)
+    return _following_iron(found, image.name, iron or "")
 
 
-def trace(image: Image, points: NDArray, options: TraceOptions) -> Trace:
+def trace(image: Image, points: NDArray, options: TraceOptions, iron: str | None = None) -> Trace:
     """Follows the cortex along a drawn curve.
 
     Args:
         image: one map.
         points: (n, 3) RAS mm, control points on one slice.
+        iron: see :func:`caliper`.
 
     Raises:
         InputError: see :func:`.trace.trace_cortex` and :func:`plane_normal`.
     """
     normal = plane_normal(image.grid, points, "trace")
-    return trace_cortex(image, points, normal, options.pial_side, options.pins)
+    found = trace_cortex(image, points, normal, options.pial_side, options.pins)
+    return _following_iron(found, image.name, iron or "")
 
 
-def trace_borders(image: Image, pial: NDArray, white: NDArray) -> Trace:
+def trace_borders(image: Image, pial: NDArray, white: NDArray, iron: str | None = None) -> Trace:
     """The same from both borders drawn by hand.
 
     Args:
         image: one map.
         pial, white: (n, 3) and (m, 3) RAS mm, control points on one slice.
+        iron: see :func:`caliper`.
 
     Raises:
         InputError: see :func:`.trace.trace_from_borders` and :func:`plane_normal`.
@@ -125,7 +167,8 @@ def trace_borders(image: Image, pial: NDArray, white: NDArray) -> Trace:
                 "Place at least three along the motor cortex."
             )
     normal = plane_normal(image.grid, np.concatenate([pial, white]), "pair of borders")
-    return trace_from_borders(image, pial, white, normal)
+    found = trace_from_borders(image, pial, white, normal)
+    return _following_iron(found, image.name, iron or "")
 
 
 def plane_normal(grid: Grid, points: NDArray, name: str) -> NDArray[np.float64]:

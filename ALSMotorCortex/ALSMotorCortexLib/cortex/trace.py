@@ -119,7 +119,8 @@ class Trace:
         profile_depth: (20,) middle of each equal-area depth bin, 0 pial to 1 white matter.
         profile, profile_sd: (20,) mean over the curve and SD between columns, map units.
         layer_means: superficial, middle and deep third by area, map units.
-        deep_hypointensity: 1 - deep / superficial.
+        deep_hypointensity: 1 - deep / superficial; :func:`.drawn.trace` turns it where iron is
+            bright.
         hypointensity_to_thickness: deep hypointensity over mean thickness, 1/mm; see
             :func:`.caliper.measure_caliper` for its source.
         findings: what the user should know.

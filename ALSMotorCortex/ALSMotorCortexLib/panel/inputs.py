@@ -9,7 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene import chosen, layout
-from ..scene.inputs import IRON, iron_to_ask
+from ..scene.inputs import iron_to_ask
+from ..scene.volumes import IRON
 from .choices import IRON_LABELS, ROLE_LABELS
 from .drawn import choose, hide
 from .samples import load_sample_case
@@ -140,6 +141,7 @@ class InputsSection(Section):
     def on_iron(self, index: int) -> None:
         for node in self._susceptibility():
             node.SetAttribute(IRON, list(IRON_LABELS)[index] or None)
+        self.logic.measure_drawn_again()
         self.panel.refresh_later()
 
     def on_segmentation_chosen(self, node: Any) -> None:

@@ -73,13 +73,13 @@ class CaliperLogic(DrawnLogic):
 
     def _inputs(self, followed: Followed) -> Any:
         line = followed.node
-        return points_of(line, preview=True).tobytes(), record_of(line)
+        return points_of(line, preview=True).tobytes(), record_of(line), self.iron(line)
 
     def _measure(self, followed: Followed, image: Image) -> Caliper:
         line = followed.node
         if not record_of(line):
             keep_record(line, to_text(CaliperOptions()))
-        return caliper(image, points_of(line, preview=True), self.options(line))
+        return caliper(image, points_of(line, preview=True), self.options(line), self.iron(line))
 
     def _words(self, followed: Followed) -> str:
         found: Caliper = followed.result

@@ -24,7 +24,7 @@ from ..cortex.drawn import RECORD, Reading
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Finding
-from .volumes import read_volume
+from .volumes import IRON, read_volume
 
 DRAWN = "ALSMotorCortex.Drawn"
 """Node attribute that says what a markup is: ``caliper``, ``trace`` or ``borders``."""
@@ -162,6 +162,11 @@ class DrawnLogic:
     def volume(self, node: Any) -> Any:
         """The volume that a markup is measured on, or None."""
         return node.GetNodeReference(_reference("volume"))
+
+    def iron(self, node: Any) -> str:
+        """How iron shows in the volume of a markup, where the user said so; empty elsewhere."""
+        volume = self.volume(node)
+        return (volume.GetAttribute(IRON) or "") if volume else ""
 
     def message(self, node: Any) -> str:
         """What to tell the user about a markup, in sentences."""

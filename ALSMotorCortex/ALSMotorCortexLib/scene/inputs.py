@@ -22,7 +22,7 @@ from ..cortex.result import RIBBON, Finding
 from ..cortex.settings import PRIORITY, Settings
 from .results import RESULT
 from .segmentations import has_voxels, read_labels
-from .volumes import read_volume
+from .volumes import IRON, read_volume
 
 LABELS = {"csf": 1, "wm": 2, "gm": 3, "other_bank": 4}
 """The value that each tissue's segments get in the label map that is measured."""
@@ -34,9 +34,6 @@ VOLUME, SEGMENTATION, DIVIDERS = (
 
 CHOICES = "ALSMotorCortex.Inputs"
 """Attribute of that node: segments and options, as JSON."""
-
-IRON = "ALSMotorCortex.Iron"
-"""Attribute of a volume: whether iron is ``bright`` or ``dark`` in it, where the user said so."""
 
 # Words in segments' names, in the order in which they decide.
 _WORDS = (

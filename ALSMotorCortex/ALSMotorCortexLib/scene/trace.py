@@ -224,20 +224,21 @@ class TraceLogic(DrawnLogic):
     def _inputs(self, followed: Followed) -> Any:
         curve = followed.node
         if self._drawn_by_hand(followed):
-            return points_of(curve).tobytes(), self._other(followed).tobytes()
+            return points_of(curve).tobytes(), self._other(followed).tobytes(), self.iron(curve)
         self._take_pins(followed)
-        return points_of(curve).tobytes(), record_of(curve)
+        return points_of(curve).tobytes(), record_of(curve), self.iron(curve)
 
     def _measure(self, followed: Followed, image: Image) -> Trace:
         curve = followed.node
         if curve.IsA("vtkMRMLMarkupsClosedCurveNode"):
             raise InputError("The trace is a closed curve. Draw an open curve along the cortex.")
         if self._drawn_by_hand(followed):
-            return trace_borders(image, points_of(curve), self._other(followed))
+            return trace_borders(image, points_of(curve), self._other(followed), self.iron(curve))
         if not record_of(curve):
             keep_record(curve, to_text(TraceOptions()))
         world = tuple(pin for border in BORDERS for pin in self._pins(curve, border))
-        return trace(image, points_of(curve), replace(self.options(curve), pins=world))
+        options = replace(self.options(curve), pins=world)
+        return trace(image, points_of(curve), options, self.iron(curve))
 
     def _words(self, followed: Followed) -> str:
         found: Trace = followed.result

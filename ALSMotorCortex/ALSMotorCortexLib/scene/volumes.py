@@ -14,6 +14,9 @@ from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
 from .geometry import place_in_world, voxels
 
+IRON = "ALSMotorCortex.Iron"
+"""Attribute of a volume: whether iron is ``bright`` or ``dark`` in it, where the user said so."""
+
 
 def read_volume(
     node: Any, component: int | None = None, parent: Any = None

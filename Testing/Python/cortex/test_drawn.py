@@ -8,16 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from ALSMotorCortexLib.cortex.caliper import Caliper
 from ALSMotorCortexLib.cortex.drawn import (
     CaliperOptions,
     TraceOptions,
+    caliper,
     caliper_options,
     plane_normal,
     to_text,
     trace_options,
 )
 from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.cortex.grid import Grid
+from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.trace import Pin
 
 THICK = Grid.from_spacing((40, 100, 100), (1.5, 0.25, 0.25))
@@ -54,6 +56,45 @@ def test_points_on_several_slices_are_refused():
     points[4, 2] = 6
     with pytest.raises(InputError, match="Draw it on a single slice"):
         plane_normal(THICK, points, "trace")
+
+
+def layered_cortex(name: str) -> Image:
+    """CSF, 3 mm of cortex and white matter along j; T2* falls through the cortex, R2* rises."""
+    grid = Grid.from_spacing((3, 80, 40), (1.0, 0.2, 0.2))
+    y = np.arange(80)[None, :, None] * 0.2 + np.zeros(grid.shape)
+    t2star = np.select([y < 6, y < 9], [60.0, 40 - 4 * (y - 6)], 22.0)
+    chi = np.select([y < 6, y < 9], [0.0, 0.02 + 0.01 * (y - 6)], 0.09)
+    values = {"T2star": t2star, "R2star": 1000 / t2star, "QSM": chi}
+    return Image(values[name].astype(np.float32), grid, name)
+
+
+def measured(name: str, iron: str | None = None) -> Caliper:
+    image = layered_cortex(name)
+    ends = image.grid.ras(np.array([[1, 15, 20], [1, 60, 20]]))
+    return caliper(image, ends, CaliperOptions(pial_end="first"), iron)
+
+
+def test_the_deep_hypointensity_of_a_caliper_follows_iron() -> None:
+    dark, bright = measured("T2star"), measured("R2star")
+    for found, sign in ((dark, -1), (bright, 1)):
+        superficial, _, deep = found.layer_means
+        assert found.deep_hypointensity == pytest.approx(sign * (deep / superficial - 1))
+        assert found.deep_hypointensity > 0.1
+        ratio = found.deep_hypointensity / found.thickness
+        assert found.hypointensity_to_thickness == pytest.approx(ratio)
+    # Said otherwise, the sign turns.
+    turned = measured("R2star", "dark").deep_hypointensity
+    assert turned == pytest.approx(-bright.deep_hypointensity)
+
+
+def test_a_caliper_on_a_susceptibility_map_asks_how_iron_shows() -> None:
+    asked, said = measured("QSM"), measured("QSM", "bright")
+    assert asked.thickness == said.thickness == pytest.approx(3, abs=0.2)
+    assert np.isnan(asked.deep_hypointensity) and np.isnan(asked.hypointensity_to_thickness)
+    assert "iron_unknown" in [f.code for f in asked.findings]
+    assert said.deep_hypointensity > 0.1
+    assert "iron_unknown" not in [f.code for f in said.findings]
+    assert measured("QSM", "dark").deep_hypointensity == pytest.approx(-said.deep_hypointensity)
 
 
 options = st.builds(

@@ -13,7 +13,6 @@ slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 from ALSMotorCortexLib.scene.drawn import coded  # noqa: E402
 from ALSMotorCortexLib.scene.inputs import (  # noqa: E402
-    IRON,
     LABELS,
     Inputs,
     collect,
@@ -26,7 +25,7 @@ from ALSMotorCortexLib.scene.inputs import (  # noqa: E402
 )
 from ALSMotorCortexLib.scene.results import RESULT, new_scene  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import Segment, add_segmentation  # noqa: E402
-from ALSMotorCortexLib.scene.volumes import add_volume  # noqa: E402
+from ALSMotorCortexLib.scene.volumes import IRON, add_volume  # noqa: E402
 from drawn_scene import dividers, drawn_scene, layered, paint  # noqa: E402
 
 MASTER = "Segmentation category and type - DICOM master list~SCT^123037004^Anatomical Structure"
