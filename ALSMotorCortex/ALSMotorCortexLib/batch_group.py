@@ -13,6 +13,7 @@ from .cortex.errors import InputError
 from .cortex.result import Finding
 from .study.bids_dataset import Dataset, read_tsv
 from .study.bids_names import Unit
+from .study.privacy import Redaction
 from .study.tables import MISSING
 
 Progress = Callable[[str, float], Any]
@@ -42,7 +43,11 @@ class GroupResult:
 
 
 def collect(
-    raw: Dataset, out: Path, progress: Progress | None = None, command: Sequence[str] = ()
+    raw: Dataset,
+    out: Path,
+    progress: Progress | None = None,
+    command: Sequence[str] = (),
+    keep_identity: bool = False,
 ) -> GroupResult:
     """Writes the tables of all participants, and compares groups where there are some.
 
@@ -51,6 +56,7 @@ def collect(
         out: the results of the participants.
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance of the comparison.
+        keep_identity: whether paths stand in the comparison's results as they are.
 
     Raises:
         InputError: no participant is measured, or a table cannot be used.
@@ -79,9 +85,20 @@ def collect(
         text = batch_files.to_json(sidecar(path, identified=True))
         batch_files.write_whole(path.with_suffix(".json"), text)
     findings = [*_absent(out, every, whole), *_units_differ(out / MEASURES)]
-    compared = _groups(raw.root / "participants.tsv")
-    if compared:
-        findings += _compare(raw, out, lambda step, done: tell(step, 0.2 + 0.8 * done), command)
+    compared = False
+    if _groups(raw.root / "participants.tsv"):
+        if not keep_identity:
+            command = Redaction({raw.root: "raw", out: "results"}).plain(list(command))
+
+        def comparing(step: str, done: float) -> None:
+            tell(step, 0.2 + 0.8 * done)
+
+        try:
+            findings += _compare(raw, out, comparing, command, keep_identity)
+            compared = True
+        except InputError as error:  # the tables stand all the same
+            text = f"The groups are not compared. {error}"
+            findings.append(Finding("not_compared", text, warning=True))
     tell("done", 1.0)
     return GroupResult(tuple(whole), tuple(findings), compared)
 
@@ -145,7 +162,7 @@ def _groups(participants: Path) -> bool:
 
 
 def _compare(
-    raw: Dataset, out: Path, progress: Progress, command: Sequence[str]
+    raw: Dataset, out: Path, progress: Progress, command: Sequence[str], keep_identity: bool
 ) -> tuple[Finding, ...]:
     from .group import study
 
@@ -156,5 +173,6 @@ def _compare(
         profiles=[out / PROFILES],
         progress=progress,
         command=command,
+        keep_identity=keep_identity,
     )
     return compared.findings

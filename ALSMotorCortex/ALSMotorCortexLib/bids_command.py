@@ -112,7 +112,7 @@ def run(
     if arguments.level == "group":
         from .batch_group import collect
 
-        return collect(raw, out, progress, command)
+        return collect(raw, out, progress, command, arguments.keep_patient_identity)
     return _participants(arguments, raw, out, command, progress)
 
 

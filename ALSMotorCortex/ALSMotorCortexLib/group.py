@@ -37,6 +37,7 @@ from .study.measures import (
 )
 from .study.outputs import OutputFolder
 from .study.participants import Omission, read_participants
+from .study.privacy import Redaction, called
 
 USUAL = ("thickness_mean", "mean", "deep_hypointensity", "signal_thickness_ratio")
 """Measures that are compared unless others are asked for: few, because each more asks for a
@@ -106,6 +107,7 @@ def study(
     profiles: Iterable[Path] = (),
     progress: Progress | None = None,
     command: Sequence[str] = (),
+    keep_identity: bool = False,
 ) -> GroupStudy:
     """Compares patients with controls and writes the study's tables and report.
 
@@ -118,6 +120,7 @@ def study(
             ``measures`` are taken where there are some.
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance.
+        keep_identity: whether the paths of tables, which may hold names, stand in the results.
 
     Raises:
         InputError: a table that cannot be used, see :mod:`.study.participants` and
@@ -135,7 +138,11 @@ def study(
         found = analyse(measures, Path(participants), Path(out), options, curves, tell)
         tell("writing", 0.9)
         _write_tables(folder.path, found)
-        record = _record(found, [*_files(measures, curves), Path(participants)], command, started)
+        files = [*_files(measures, curves), Path(participants)]
+        record = _record(found, files, command, started)
+        if not keep_identity:
+            given = [*measures, *curves, Path(participants)]
+            record = _redaction(files, given, Path(out)).plain(record)
         write_study_report(found, folder.path("report.html"), record)
         written = sorted(folder.path("").iterdir())
         record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
@@ -265,6 +272,13 @@ def _write_tables(path: Callable[[str], Path], found: GroupStudy) -> None:
     group_tables.write_correlations(path, found.correlations)
     group_tables.write_profiles(path, found.profiles)
     group_tables.write_omissions(path, found.data.omissions)
+
+
+def _redaction(files: Sequence[Path], given: Sequence[Path], out: Path) -> Redaction:
+    """Calls each table by a number, since the folders above it may be named by a patient."""
+    names = {path: called(f"table-{n}", path) for n, path in enumerate(files, 1)}
+    folders = {path: "tables" for path in given if path.is_dir()}
+    return Redaction({**folders, **names, out: "results"})
 
 
 def _record(

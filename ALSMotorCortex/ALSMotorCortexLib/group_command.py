@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import maps_command
+
 if TYPE_CHECKING:
     from .group import GroupStudy
 
@@ -81,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="start of the random numbers for intervals and permutations (default 0)",
     )
+    maps_command.add_identity_argument(parser)
 
 
 def run(
@@ -119,6 +122,7 @@ def run(
         [Path(path) for path in arguments.profiles],
         progress,
         command,
+        arguments.keep_patient_identity,
     )
 
 

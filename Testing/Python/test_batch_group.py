@@ -91,7 +91,7 @@ def test_groups_are_compared_where_there_are_two(study, monkeypatch):
     table = study.root / "participants.tsv"
     calls = []
 
-    def compare(measures, participants, out, options=None, profiles=(), progress=None, command=()):
+    def compare(measures, participants, out, *, profiles, progress, command, keep_identity):
         calls.append((list(measures), participants, out, list(profiles)))
         return SimpleNamespace(findings=(Finding("x", "y"),))
 
@@ -105,3 +105,20 @@ def test_groups_are_compared_where_there_are_two(study, monkeypatch):
         table.write_text(text)
         assert collect(raw, job.out).compared is compared
     assert calls == [([job.out / MEASURES], table, job.out / STUDY, [job.out / PROFILES])]
+
+
+def test_groups_that_cannot_be_compared_leave_the_tables(study, monkeypatch):
+    job = measured(study, Unit("01"), Unit("02"))
+    (study.root / "participants.tsv").write_text(
+        "participant_id\tgroup\nsub-01\tcontrol\nsub-02\tALS\n"
+    )
+
+    def refuse(*arguments, **named):
+        raise InputError("There is one patient.")
+
+    monkeypatch.setattr(group, "study", refuse)
+    result = collect(Dataset(study.root, "raw"), job.out)
+    assert [f.message for f in result.findings] == [
+        "The groups are not compared. There is one patient."
+    ]
+    assert not result.compared and len(read_tsv(job.out / MEASURES)) > 10

@@ -193,6 +193,8 @@ def test_bids(home, capfd, scene):
         struct.pack_into("<20s", raw, 148, b"Zebedee Quixotic")
         path.write_bytes(gzip.compress(bytes(raw)))
     study.with_map("02")
+    groups = "".join(f"sub-0{n}\t{'ALS' if n == 1 else 'control'}\n" for n in (1, 2, 3))
+    (study.root / "participants.tsv").write_text("participant_id\tgroup\n" + groups)
     study.label("03")  # fails, and its reason is written
     (study.root / "sub-03").mkdir()
     out = home / "results"
