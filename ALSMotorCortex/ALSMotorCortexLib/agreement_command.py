@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cortex.errors import InputError
+from .maps_command import add_identity_argument
 
 if TYPE_CHECKING:
     from .cortex.result import Finding
@@ -92,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which values of that column are patients; all others are controls then",
     )
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    add_identity_argument(parser)
 
 
 def run(
@@ -237,6 +239,7 @@ def _write(found: Compared, arguments: argparse.Namespace, command: Sequence[str
     from .study import provenance
     from .study.agreement import Row, Tie
     from .study.outputs import OutputFolder
+    from .study.privacy import Redaction, called
     from .study.readings import write_readings
     from .study.tables import write_rows
 
@@ -254,14 +257,18 @@ def _write(found: Compared, arguments: argparse.Namespace, command: Sequence[str
         "versions": provenance.versions(),
         "findings": [asdict(finding) for finding in found.findings],
     }
+    if not arguments.keep_patient_identity:
+        names = {Path(path): called(f"{role}-{n}", Path(path)) for n, (role, path) in
+                 enumerate(inputs, 1)}  # fmt: skip
+        record = Redaction({**names, Path(arguments.out): "results"}).plain(record)
     with OutputFolder(arguments.out) as folder:
         for name, rows in tables.items():
             if rows:
                 write_rows([f.name for f in fields(Row)], map(astuple, rows), folder.path(name))
         if found.agreement:
             write_readings(found.consensus, folder.path("consensus.tsv"))
-            names = [f.name for f in fields(Tie)]
-            write_rows(names, map(astuple, found.ties), folder.path("ties.tsv"))
+            columns = [f.name for f in fields(Tie)]
+            write_rows(columns, map(astuple, found.ties), folder.path("ties.tsv"))
         written = [*tables, "consensus.tsv", "ties.tsv"]
         written = [name for name in written if folder.path(name).exists()]
         record["outputs"] = {n: provenance.describe_output(folder.path(n)) for n in written}
