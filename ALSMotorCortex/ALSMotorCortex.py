@@ -99,7 +99,7 @@ class ALSMotorCortexParameterNode:
         dividers: two points that part foot, hand and face.
         caliper, trace: the line and the curve that the panel shows.
         pialCurve, whiteCurve: borders drawn by hand.
-        plane, layers, layerDepth, bins, reference, labelStyle, fillHoles, dropIslands,
+        plane, maxAngle, layers, layerDepth, bins, reference, labelStyle, fillHoles, dropIslands,
         columnWidth: see the library's settings.
         rerun: what a second run does.
         overlay, overlayOpacity, showLayers, showSurface: what the views show.
@@ -120,6 +120,7 @@ class ALSMotorCortexParameterNode:
     pialCurve: vtkMRMLMarkupsCurveNode
     whiteCurve: vtkMRMLMarkupsCurveNode
     plane: Plane = Plane.NONE
+    maxAngle: Annotated[float, WithinRange(1, 90)] = 30.0
     layers: Annotated[int, WithinRange(1, 20)] = 3
     layerDepth: LayerDepth = LayerDepth.EQUIVOLUME
     bins: Annotated[int, WithinRange(2, 100)] = 20
@@ -343,8 +344,9 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
         """Settings, results and calipers come back with the scene."""
         p = self.parameters
         chosen.fill_in(slicer.mrmlScene, p)
-        p.plane, p.layers = Plane.AXIAL, 4
-        self.logic.measure(p)
+        p.plane, p.maxAngle, p.layers = Plane.AXIAL, 50, 4
+        nodes = self.logic.measure(p)
+        self.assertLessEqual({"angle", "thickness_corrected"}, set(nodes))
         line = self.logic.calipers.add(p.image)
         for place in self.across(0.0):
             line.AddControlPointWorld(*place)
@@ -357,7 +359,7 @@ class ALSMotorCortexTest(ScriptedLoadableModuleTest):
             self.assertEqual(self.logic.results(), [])
             slicer.util.loadScene(file)
         p = self.logic.getParameterNode()
-        self.assertEqual((p.plane, p.layers), (Plane.AXIAL, 4))
+        self.assertEqual((p.plane, p.maxAngle, p.layers), (Plane.AXIAL, 50, 4))
         self.assertEqual(p.image.GetName(), "Patient T2star")
         self.assertEqual(chosen.reason(p), "")
         (_name, nodes), *others = self.logic.results()

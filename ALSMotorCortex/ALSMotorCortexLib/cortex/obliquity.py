@@ -159,11 +159,12 @@ def obliquity_findings(
         message += " Thickness is measured in 3D and so does not depend on it."
         return [Finding("slices_oblique", message)]
     share = np.count_nonzero(steep & measured) / total
-    left_out = f"Columns steeper than {settings.max_angle:g} degrees"
+    limit = f"{settings.max_angle:g} degrees"
     message += (
-        f" {left_out} ({100 * share:.1f} % of the voxels) are left out of all means."
+        f" Columns steeper than {limit} ({100 * share:.1f} % of the voxels) are left out of all "
+        "means."
         if share
-        else f" {left_out}, which would be left out of all means, there are none."
+        else f" No column is steeper than {limit}, so the means take in all."
     )
     message += " The corrected thickness allows for the angle."
     if len(known) < total:

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene import chosen
+from .choices import Plane
 from .section import Section
 
 # Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
@@ -34,6 +35,9 @@ class MeasureSection(Section):
         ui.cancelButton.enabled = running
         ui.progressBar.visible = running
         ui.reasonLabel.text = "" if running else reason
+        in_plane = self.parameters.plane is not Plane.NONE
+        ui.angleLabel.visible = in_plane
+        ui.angleSpinBox.visible = in_plane
 
     def shortcuts(self) -> Mapping[str, Any]:
         return {"measure": self.ui.measureButton}

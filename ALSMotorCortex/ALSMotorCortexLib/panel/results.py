@@ -8,6 +8,7 @@ from typing import Any
 import slicer
 
 from ..scene import layout
+from .choices import Overlay
 from .section import Section
 
 
@@ -37,6 +38,7 @@ class ResultsSection(Section):
         nodes = self.nodes()
         for widget in (box, self.ui.overlayComboBox, self.ui.chartComboBox, self.ui.arrangeButton):
             widget.enabled = bool(nodes)
+        self._offer_overlays(nodes)
         self._show_charts(nodes)
         table = nodes.get("measures")
         if self.ui.measuresTableView.mrmlTableNode() is not table:
@@ -81,6 +83,14 @@ class ResultsSection(Section):
         if manager is not None and layout.is_drawing(self.scene):
             for n in range(manager.plotViewCount):
                 manager.plotWidget(n).plotView().fitToContent()
+
+    def _offer_overlays(self, nodes: dict[str, Any]) -> None:
+        """Lets the user choose what the result has; not all have angles of slices."""
+        listed = self.ui.overlayComboBox.view()
+        for n, overlay in enumerate(Overlay):
+            listed.setRowHidden(n, bool(overlay.value) and overlay.value not in nodes)
+        if nodes and self.parameters.overlay.value not in {"", *nodes}:
+            self.parameters.overlay = Overlay.THICKNESS
 
     def _show_charts(self, nodes: dict[str, Any]) -> None:
         maps = [key.removeprefix("chart:") for key in nodes if key.startswith("chart:")]

@@ -38,6 +38,7 @@ def options_of(p: Any) -> dict[str, Any]:
     """The chosen settings by the names of :class:`~..cortex.settings.Settings`."""
     return {
         "plane": p.plane.value,
+        "max_angle": p.maxAngle,
         "layers": p.layers,
         "layer_depth": p.layerDepth.value,
         "bins": p.bins,
