@@ -25,6 +25,7 @@ from .border import Border, Known, find_border
 from .masks import grown, grown_by_faces
 from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon
 from .volume_edge import layer_matrix, straight_edges
+from .workers import WORKERS
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
 """The two borders and the potential on them."""
@@ -34,9 +35,6 @@ MAX_ITERATIONS = 20_000
 
 SHUT = 0.49
 """Inside value of rim-line voxels with nothing behind them: all but 0.5, leaning outside."""
-
-WORKERS = 2
-"""Threads that share the work on a large ribbon."""
 
 TOLERANCE = 1e-5
 """Relative residual at which the potential is taken as solved. On the shapes of

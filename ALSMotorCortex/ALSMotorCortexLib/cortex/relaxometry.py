@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .workers import WORKERS
 
 Floats = NDArray[np.float32]
 
@@ -114,7 +115,7 @@ def fit_decay(
     mask: NDArray[np.bool_] | None = None,
     turns_per_ms: NDArray | None = None,
     method: str = "rician",
-    threads: int = 2,
+    threads: int = WORKERS,
     progress: Callable[[float], None] | None = None,
 ) -> Decay:
     """Fit the decay of every voxel.

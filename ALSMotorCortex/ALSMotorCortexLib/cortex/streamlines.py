@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .laplace import BORDERS, WORKERS, Domain, neighbourhood
+from .laplace import BORDERS, Domain, neighbourhood
 from .ribbon import PIAL, WHITE
+from .workers import WORKERS
 
 STEP_MM = 0.5
 STEP_VOXELS = (1.0, 2.5)
