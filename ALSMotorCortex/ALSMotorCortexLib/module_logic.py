@@ -5,6 +5,7 @@ A parameter node is any object with the fields of ``ALSMotorCortexParameterNode`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,11 +135,23 @@ class ModuleLogic:
     def summary(self, nodes: Mapping[str, Any]) -> str:
         """The main number of a result, in a sentence."""
         table = nodes["measures"].GetTable()
-        mean, sd = (table.GetColumnByName(n) for n in ("thickness_mean", "thickness_sd"))
-        if mean is None or sd is None:
-            return _("No thickness could be measured. The findings below say why.")
-        return _("Mean cortical thickness {mean:.2f} mm (SD {sd:.2f} mm).").format(
-            mean=mean.GetValue(0), sd=sd.GetValue(0)
+
+        def number(measure: str) -> float:
+            column = table.GetColumnByName(measure)
+            return column.GetValue(0) if column is not None else math.nan
+
+        mean, corrected = number("thickness_mean"), number("thickness_corrected_mean")
+        if math.isnan(mean):
+            return _("There is no mean thickness. The findings below say why.")
+        text = _("Mean cortical thickness {mean:.2f} mm (SD {sd:.2f} mm).").format(
+            mean=mean, sd=number("thickness_sd")
+        )
+        if math.isnan(corrected):
+            return text
+        return (
+            text
+            + " "
+            + _("With the angle of the slices allowed for {mean:.2f} mm.").format(mean=corrected)
         )
 
     def show_place(self, nodes: Mapping[str, Any], row: int) -> None:

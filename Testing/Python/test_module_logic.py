@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 slicer = pytest.importorskip("slicer")
@@ -55,6 +56,20 @@ def test_what_is_chosen_by_itself_is_measured(measured):
     assert "3.0" in logic.summary(nodes) and logic.report_reason(nodes) == ""
     assert [n["measures"] for _, n in logic.results()] == [nodes["measures"]]
     assert logic.measure(p)["measures"] is nodes["measures"], "a second run updates"
+
+
+def test_within_slices_the_corrected_thickness_is_told_too(measured):
+    _, p, logic = measured
+    p.plane = next(plane for plane in type(p.plane) if plane.value == "axial")
+    nodes = logic.measure(p)
+    table = nodes["measures"].GetTable()
+    corrected = table.GetColumnByName("thickness_corrected_mean").GetValue(0)
+    assert np.isfinite(corrected) and "angle" in nodes
+    assert f"allowed for {corrected:.2f} mm" in logic.summary(nodes)
+    table.GetColumnByName("thickness_mean").SetValue(0, np.nan)
+    assert "nan" not in logic.summary(nodes)
+    p.plane = type(p.plane)("none")
+    assert "allowed for" not in logic.summary(logic.measure(p))
 
 
 def test_a_cancelled_run_leaves_the_scene_as_it_was(measured):
