@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 from scipy.special import ndtri
 
 from .cells import Cells
@@ -235,7 +235,8 @@ class Known:
         self._lacking: tuple[NDArray, ...] = ()
         if not enough.all() and enough.any():
             self._lacking = np.nonzero(~enough)
-            self._nearest, self._source = _way_back(enough, self._lacking, scale)
+            self._nearest, source = _way_back(enough, self._lacking, scale)
+            self._interpolation = _trilinear(source, enough.shape)
 
     def every_second(self, inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
         """A label at every second voxel, averaged with its neighbours, continued everywhere."""
@@ -244,9 +245,7 @@ class Known:
         if len(self._lacking):
             value[self._lacking] = value[self._nearest]
             for _ in range(PASSES):
-                value[self._lacking] = ndimage.map_coordinates(
-                    value, self._source, order=1, mode="nearest"
-                )
+                value[self._lacking] = self._interpolation @ value.reshape(-1)
         return value
 
 
@@ -299,6 +298,23 @@ def _normals(
         )
         normal[axis] = (blurred[behind] - blurred[ahead]) / np.float32(lengths[axis])
     return normal / np.maximum(np.sqrt(np.einsum("an,an->n", normal, normal)), np.float32(1e-6))
+
+
+def _trilinear(points: NDArray[np.float32], shape: tuple[int, ...]) -> sparse.csr_array:
+    """The matrix (n, k * j * i) that interpolates an array at index points (3, n)."""
+    index = np.zeros((points.shape[1], 1), np.int32)
+    weight = np.ones((points.shape[1], 1), np.float32)
+    for along, size in zip(points, shape, strict=True):
+        place = np.clip(along, 0, size - 1)
+        low = np.minimum(place.astype(np.int32), max(size - 2, 0))
+        part = (place - low)[:, None]
+        up = np.array([0, min(1, size - 1)], np.int32)
+        index = ((index * size + low[:, None])[..., None] + up).reshape(len(low), -1)
+        weight = np.stack([weight * (1 - part), weight * part], axis=-1).reshape(len(low), -1)
+    ends = np.arange(0, index.size + 1, index.shape[1], dtype=np.int32)
+    return sparse.csr_array(
+        (weight.reshape(-1), index.reshape(-1), ends), shape=(len(index), int(np.prod(shape)))
+    )
 
 
 class _Kernels:
