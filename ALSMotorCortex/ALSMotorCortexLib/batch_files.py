@@ -98,15 +98,6 @@ RESULTS = {
     "layers": Result(
         "dseg", "layers", "Layers of equal depth range, 1 at the pial surface; 0 is outside."
     ),
-    "angle": Result(
-        "map", "angle",
-        "Angle between the cortex's normal and the slice plane; exactly 0 is no value.", "deg",
-    ),
-    "thickness_corrected": Result(
-        "map", "thicknessCorrected",
-        "Thickness measured within slices, with the angle of the slices allowed for; 0 is no "
-        "value.", "mm",
-    ),
     "T2star": Result("T2starmap", "fit", "T2* fitted to the echoes; NaN is no fit.", "s"),
     "R2star": Result("R2starmap", "fit", "R2* fitted to the echoes; NaN is no fit.", "1/s"),
     "S0": Result("S0map", "fit", "Signal at echo time 0; NaN is no fit.", "arbitrary"),
