@@ -56,3 +56,51 @@ def byline(provenance: Mapping[str, Any], done: str = "measured") -> str:
     if started := provenance.get("started"):
         parts.append(f"{done} {str(started).replace('T', ' ').replace('+00:00', ' UTC')}")
     return escape(" · ".join(parts))
+
+
+Section = tuple[str, str, str]
+"""A part of a page: its anchor, its heading, and its HTML; left out where that is empty."""
+
+
+def document(title: str, under: str, sections: Iterable[Section], style: str) -> str:
+    """A whole page that asks the network for nothing.
+
+    Args:
+        title: its heading.
+        under: HTML of the line below it.
+        sections: its parts.
+        style: its style sheet.
+    """
+    shown = [(key, name, body) for key, name, body in sections if body]
+    links = "".join(f"<a href='#{key}'>{name}</a>" for key, name, _ in shown)
+    bodies = "".join(
+        f"<section id='{key}'><h2>{name}</h2>{body}</section>" for key, name, body in shown
+    )
+    # The policy forbids the page every request, so what it shows can only be inside it.
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        "<meta http-equiv='Content-Security-Policy' "
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
+        f"<header><h1>{escape(title)}</h1><p>{under}</p>"
+        f"<nav>{links}</nav></header><main>{bodies}</main>"
+        f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
+    )
+
+
+def alerts(texts: Sequence[str], head: str) -> str:
+    """A list of warnings under a heading; empty without any."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return (
+        f"<h3 class='alert'>{head}</h3><ul class='findings warning'>{items}</ul>" if items else ""
+    )
+
+
+def cards(shown: Iterable[tuple[str, str, str]]) -> str:
+    """Key numbers: (name, number, small print) of each."""
+    return "".join(
+        f"<div class='card'><h3>{escape(name)}</h3><p class='big'>{escape(value)}</p>"
+        f"<p>{escape(note)}</p></div>"
+        for name, value, note in shown
+    )

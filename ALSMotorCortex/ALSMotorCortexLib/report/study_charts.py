@@ -64,7 +64,7 @@ def boxes(rows: Sequence[Comparison], title: str, labels: Sequence[str]) -> str:
     every = np.concatenate([v for row in rows for v in row.values])
     if not len(every):
         return ""
-    width = max(330, min(1000, 90 + 130 * len(rows)))
+    width = max(330, 80 + 110 * len(rows))
     axes = Axes((0, len(rows)), _range(every, 0.08), width, 300, left=58, bottom=40)
     axes.y_axis(title)
     for i, (row, label) in enumerate(zip(rows, labels, strict=True)):

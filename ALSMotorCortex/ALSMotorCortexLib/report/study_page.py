@@ -248,7 +248,7 @@ def _boxes(groups: Sequence[tuple[str, Sequence[Comparison]]]) -> Iterator[str]:
             part = rows[i : i + REGIONS]
             drawn = charts.boxes(part, unit_of(part[0]), [r.key.region for r in part])
             if drawn:
-                width = min(100, round(100 * (90 + 130 * len(part)) / 1000))
+                width = min(100, round(100 * (80 + 110 * len(part)) / 850))
                 yield (
                     f"<figure style='width:max({width}%,min(100%,330px))'>"
                     f"<figcaption>{escape(name)}</figcaption>{drawn}</figure>"
@@ -313,7 +313,7 @@ def _mean_sd(d: Description, places: int) -> str:
 def _places(rows: Sequence[Comparison]) -> int:
     """Decimals for all numbers of a measure."""
     spreads = [d.sd for r in rows for d in (r.patients, r.controls) if d.sd > 0]
-    return decimals(min(spreads)) if spreads else 3
+    return decimals(max(spreads)) if spreads else 3
 
 
 def _dense(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:

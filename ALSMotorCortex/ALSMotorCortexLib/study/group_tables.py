@@ -97,7 +97,7 @@ def _described(group: str, source: str) -> tuple[Column, ...]:
         Column(f"{group}_n", f"{group.capitalize()} with a value.", f"{source}.n"),
         Column(f"{group}_missing", f"{group.capitalize()} without one.", f"{source}.missing"),
         *estimate_columns(
-            f"{group}_mean", f"Mean of the {group}", f"{source}.mean", "Student's t", own
+            f"{group}_mean", f"Mean of the {group}.", f"{source}.mean", "Student's t", own
         ),
         Column(f"{group}_sd", "Standard deviation (n - 1).", f"{source}.sd", own),
         Column(f"{group}_median", "Median.", f"{source}.median", own),

@@ -147,12 +147,13 @@ def _participant(table: Table, row: Row, label: str) -> tuple[Participant, str]:
         id=label,
         group="" if is_missing(group) else group,
         age=age,
-        sex="" if is_missing(sex) else _sex(sex),
+        sex="" if is_missing(sex) else plain_sex(sex),
         scores=scores,
     ), how
 
 
-def _sex(text: str) -> str:
+def plain_sex(text: str) -> str:
+    """M and F for what stands for them, in any case; other words in capitals."""
     return {"male": "M", "m": "M", "female": "F", "f": "F"}.get(text.lower(), text.upper())
 
 

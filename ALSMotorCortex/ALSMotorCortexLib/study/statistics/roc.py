@@ -127,14 +127,13 @@ def youden_rules(
     Returns:
         (rows,) thresholds, and (rows,) signs as in :class:`Rule`.
     """
-    distinct, place = np.unique(values, return_inverse=True)
+    order = np.argsort(values, kind="stable")
+    distinct, starts = np.unique(values[order], return_index=True)
     if len(distinct) == 1:
         return np.full(len(weights), distinct[0]), np.ones(len(weights), dtype=np.int64)
-    at = np.zeros((len(values), len(distinct)))
-    at[np.arange(len(values)), place] = 1
     shares = []  # (rows, distinct) of each group at each value
     for group in (is_patient, ~is_patient):
-        counts = (weights * group) @ at
+        counts = np.add.reduceat((weights * group)[:, order], starts, axis=1)
         shares.append(counts / counts.sum(1, keepdims=True))
     patients, controls = shares
     below_p, below_c = np.cumsum(patients, axis=1), np.cumsum(controls, axis=1)
