@@ -115,10 +115,8 @@ def _measured(job: Job, unit: Unit, tell: Progress) -> Outcome:
 
 
 def link_names(job: Job) -> list[str]:
-    """What BIDS URIs call the derivative datasets."""
-    return [f"segmentations{n or ''}" for n in (0, *range(2, len(job.others) + 1))][
-        : len(job.others)
-    ]
+    """What BIDS URIs call the derivative datasets: segmentations, segmentations2 and on."""
+    return [f"segmentations{n if n > 1 else ''}" for n in range(1, len(job.others) + 1)]
 
 
 def _wanted(job: Job) -> Wanted:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from ALSMotorCortexLib import batch_unit
 from ALSMotorCortexLib.batch_job import DONE, FAILED, UNCHANGED, Job
@@ -84,6 +85,27 @@ def test_echoes_become_maps_under_bids_names_and_units(study):
     sidecar = json.loads((folder / "sub-01_ses-a_space-orig_desc-fit_T2starmap.json").read_text())
     assert sidecar["Units"] == "s" and len(sidecar["Sources"]) == 3
     assert (job.out / "sub-01_ses-a.html").is_file()
+
+
+def test_a_segmentation_of_slicer_gives_the_same(study):
+    study.with_map("01")
+    job = job_of(study)
+    measure_unit(job, UNIT)
+    expected = measures(job)
+    for path in (study.labels / "sub-01" / "anat").glob("*_dseg.nii.gz"):
+        picture = sitk.ReadImage(str(path))
+        table = read_tsv(path.with_name(path.name.replace(".nii.gz", ".tsv")))
+        for n, row in enumerate(table):
+            for key, text in {"ID": f"s{n}", "Name": row["name"], "LabelValue": row["index"],
+                              "Layer": "0"}.items():  # fmt: skip
+                picture.SetMetaData(f"Segment{n}_{key}", text)
+        path.unlink()
+        sitk.WriteImage(picture, str(path).replace(".nii.gz", ".seg.nrrd"))
+    outcome = measure_unit(job, UNIT)
+    assert outcome.status == DONE, outcome.reason
+    found = measures(job)
+    assert found.keys() == expected.keys()
+    assert all(found[key][0] == pytest.approx(expected[key][0], rel=1e-5) for key in found)
 
 
 def test_the_record_says_what_it_was_made_from_and_lists_every_file(study):

@@ -13,7 +13,10 @@ import numpy as np
 from ..cortex.errors import InputError
 from .bids_dataset import BidsFile, Dataset, label_names, matching
 from .bids_names import Unit
-from .segmentations import LabelFile, read_labels
+from .segmentations import read_labels
+
+Label = int | str
+"""A label map's value, or the name of a segment."""
 
 MAPS = {
     "T2starmap": ("T2star", "ms"),
@@ -111,13 +114,13 @@ class CaseFiles:
         echoes: what the maps in ``made`` come from.
         made: names of the maps to make from the echoes.
         uris: BIDS URI of every file above and of every sidecar that was heeded.
-        orientation: entities that the results' names take from the label map.
+        space: ``space-`` of the label map, for the results' names.
     """
 
     unit: Unit
     labels: Path
-    tissues: Mapping[str, tuple[int, ...]]
-    regions: Mapping[str, tuple[Path, int]]
+    tissues: Mapping[str, tuple[Label, ...]]
+    regions: Mapping[str, tuple[Path, Label]]
     maps: Mapping[str, MapFile]
     echoes: EchoFiles | None
     made: tuple[str, ...]
@@ -188,69 +191,64 @@ class _Search:
             "one, or name the dataset that holds it with --segmentations."
         )
 
-    def regions(self, labels: BidsFile) -> dict[str, tuple[Path, int]]:
+    def regions(self, labels: BidsFile) -> dict[str, tuple[Path, Label]]:
         """Every label of the region maps, by its name in the table."""
-        found: dict[str, tuple[Path, int]] = {}
+        found: dict[str, tuple[Path, Label]] = {}
         for dataset in self.others:
             for file in self._segmentations(dataset):
                 if file.name.entities.get("desc") != self.wanted.regions or file == labels:
                     continue
-                names, tables = label_names(dataset, file)
-                self.use(dataset, [file.path, *tables])
-                for value in self._present(file, read_labels(file.path)):
-                    name = names.get(value, f"region_{value}")
+                self.use(dataset, [file.path])
+                for label, own in self._named(dataset, file).items():
+                    name = own or f"region_{label}"
                     if name in found:
                         raise InputError(
                             f"{self.unit} has two regions called {name}: in "
                             f"{found[name][0].name} and {file.path.name}. Rename or remove one."
                         )
-                    found[name] = (file.path, value)
+                    found[name] = (file.path, label)
             if found:
                 break
         return found
 
-    def tissues(self, labels: BidsFile) -> dict[str, tuple[int, ...]]:
-        """Label values by tissue, from the names in the table or the file's own segments."""
-        names, tables = label_names(self._labels_of, labels)
-        self.use(self._labels_of, tables)
-        file = read_labels(labels.path)
-        if file.segments:  # analyze() reads them itself; here they only need to be there
-            names = {s.value: s.name for s in file.segments}
-        present = set(self._present(labels, file))
-        return {
-            tissue: values
-            for tissue in TISSUE_NAMES
-            if (values := self._tissue(tissue, labels, names, present))
-        }
+    def tissues(self, labels: BidsFile) -> dict[str, tuple[Label, ...]]:
+        """Labels by tissue, told by the names in the table or of the segments."""
+        named = self._named(self._labels_of, labels)
+        found = {tissue: self._tissue(tissue, labels, named) for tissue in TISSUE_NAMES}
+        return {tissue: own for tissue, own in found.items() if own}
+
+    def _named(self, dataset: Dataset, file: BidsFile) -> dict[Label, str]:
+        """The labels that a file has, with their names: values of a label map, whose names a
+        table gives, or segments of a Slicer segmentation."""
+        labels = read_labels(file.path)
+        if labels.segments:
+            return {s.name: s.name for s in labels.segments if s.value in labels.values[s.layer]}
+        names, tables = label_names(dataset, file)
+        self.use(dataset, tables)
+        return {value: names.get(value, "") for value in labels.values[0] if value > 0}
 
     def _tissue(
-        self, tissue: str, labels: BidsFile, names: Mapping[int, str], present: set[int]
-    ) -> tuple[int, ...]:
+        self, tissue: str, labels: BidsFile, named: Mapping[Label, str]
+    ) -> tuple[Label, ...]:
         given = self.wanted.tissues.get(tissue)
-        known = {_plain(name): value for value, name in names.items()}
+        known = {_plain(name): label for label, name in named.items() if name}
         if given in (None, "", [], ()):
             usual = [known[name] for name in TISSUE_NAMES[tissue] if name in known]
-            return tuple(value for value in usual[:1] if value in present)
-        values = []
+            return tuple(usual[:1])
+        numbers: dict[str, Label] = {str(label): label for label in named}
+        if any(isinstance(label, int) for label in named):
+            numbers["0"] = 0  # what no label covers may be CSF
+        chosen = []
         for text in _listed(given, known):
-            value = int(text) if re.fullmatch(r"\d+", text) else known.get(_plain(text))
-            option = f"--{tissue.replace('_', '-')}"
-            if value is None or (value not in present and value != 0):
-                there = ", ".join(f"{names.get(v, '?')} ({v})" for v in sorted(present))
+            label = known.get(_plain(text), numbers.get(text))
+            if label is None:
+                there = ", ".join(f"{name or 'no name'} ({key})" for key, name in named.items())
                 raise InputError(
-                    f"There is no label {text!r}, given with {option}, in {labels.path.name}. "
-                    f"It has: {there or 'none'}."
+                    f"There is no label {text!r}, given with --{tissue.replace('_', '-')}, in "
+                    f"{labels.path.name}. It has: {there or 'none'}."
                 )
-            values.append(value)
-        return tuple(values)
-
-    def _present(self, file: BidsFile, labels: LabelFile) -> list[int]:
-        if len(labels.values) > 1:
-            raise InputError(
-                f"{file.path.name} has several values per voxel. Save the segments as one label "
-                "map, in Slicer with Export to labelmap."
-            )
-        return [value for value in labels.values[0] if value > 0]
+            chosen.append(label)
+        return tuple(chosen)
 
     def _segmentations(self, dataset: Dataset) -> list[BidsFile]:
         every = [f for f in dataset.images(self.unit) if f.name.suffix in _SEGMENTATIONS]
@@ -339,7 +337,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
-def _listed(given: Any, known: Mapping[str, int]) -> list[str]:
+def _listed(given: Any, known: Mapping[str, Label]) -> list[str]:
     """The labels in an option's value, which may list several."""
     if isinstance(given, str):
         return [given] if _plain(given) in known else [t.strip() for t in given.split(",")]

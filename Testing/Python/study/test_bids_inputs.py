@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study.bids_dataset import Dataset
@@ -133,3 +134,21 @@ def test_two_regions_of_one_name(study):
     path.write_text("index\tname\n1\thand\n2\thand\n")
     with pytest.raises(InputError, match="two regions called hand"):
         find(study)
+
+
+def test_segments_of_slicer_are_taken_by_name(study):
+    path = study.with_map("01")
+    folder = study.labels / "sub-01" / "anat"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    picture = sitk.GetImageFromArray(labels())
+    picture.SetSpacing([0.5] * 3)
+    for n, (value, name) in enumerate({1: "CSF", 2: "White matter", 3: "M1, left"}.items()):
+        for key, text in {"ID": f"s{n}", "Name": name, "LabelValue": value, "Layer": 0}.items():
+            picture.SetMetaData(f"Segment{n}_{key}", str(text))
+    sitk.WriteImage(picture, str(folder / "sub-01_dseg.seg.nrrd"))
+    case = find(study, Wanted(tissues={"gm": "M1, left"}))
+    assert case.tissues == {"gm": ("M1, left",), "wm": ("White matter",), "csf": ("CSF",)}
+    assert path in case.uris and not case.regions
+    with pytest.raises(InputError, match=r"no label 'GM'.*M1, left"):
+        find(study, Wanted(tissues={"gm": "GM"}))
