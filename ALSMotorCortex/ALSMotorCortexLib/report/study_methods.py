@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
 from .study_charts import p_text
+from .study_words import score_name
 
 if TYPE_CHECKING:
     from ..group import GroupStudy
 
 SOURCES = {
-    "welch": "Welch, Biometrika 1947, 34:28",
-    "mann_whitney": "Mann and Whitney, Ann Math Stat 1947, 18:50",
+    "welch": "Biometrika 1947, 34:28",
+    "mann_whitney": "Ann Math Stat 1947, 18:50",
     "hedges": "Hedges, J Educ Stat 1981, 6:107; Cumming and Finch, Educ Psychol Meas 2001, 61:532",
     "cliff": "Cliff, Psychol Bull 1993, 114:494",
     "ancova": "Cochran, Biometrics 1957, 13:261",
@@ -24,8 +25,8 @@ SOURCES = {
     "pair": "Airola et al., Comput Stat Data Anal 2011, 55:1828",
     "ridge": "le Cessie and van Houwelingen, J R Stat Soc C 1992, 41:191",
     "fisher": "Fisher, Metron 1921, 1:3",
-    "bonett": "Bonett and Wright, Psychometrika 2000, 65:23",
-    "hochberg": "Benjamini and Hochberg, J R Stat Soc B 1995, 57:289",
+    "bonett": "Psychometrika 2000, 65:23",
+    "hochberg": "J R Stat Soc B 1995, 57:289",
     "shuffle": "Westfall and Young, Resampling-Based Multiple Testing, 1993",
     "kimura": "Kimura et al., Neurology 2006, 66:265",
 }
@@ -79,7 +80,8 @@ def _differences(found: GroupStudy) -> Iterator[str]:
     kinds = "Welch’s, Mann-Whitney’s" + (" and the adjusted" if adjusted else "")
     families = "three families" if adjusted else "two families"
     yield (
-        f"q values are p values adjusted by Benjamini and Hochberg ({SOURCES['hochberg']}). "
+        "q values are p values adjusted by the procedure of Benjamini and Hochberg "
+        f"({SOURCES['hochberg']}). "
         f"{kinds} p values are {families}, each of all {len(rows)} measures compared."
     )
 
@@ -127,7 +129,7 @@ def _correlations(found: GroupStudy) -> Iterator[str]:
     scores = list(dict.fromkeys(row.score for row in rows))
     yield (
         f"Within {_span([row.pearson.n for row in rows])} patients, measures were correlated with "
-        f"{', '.join(scores)}: Pearson’s r with Fisher’s z interval ({SOURCES['fisher']}) and "
+        f"{_listed(map(score_name, scores))}: Pearson’s r with Fisher’s z interval ({SOURCES['fisher']}) and "
         f"Spearman’s rho with the variance of Bonett and Wright ({SOURCES['bonett']})."
     )
     held = [row for row in rows if row.partial]
@@ -165,6 +167,11 @@ def _profiles(found: GroupStudy) -> Iterator[str]:
             "depths of a profile and not for the number of profiles "
             f"({len(rows)}; the smallest p is {p_text(least)})."
         )
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = (name if name[1].isupper() else name[0].lower() + name[1:] for name in names)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _span(numbers: list[int]) -> str:

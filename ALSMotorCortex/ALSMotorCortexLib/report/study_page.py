@@ -14,6 +14,7 @@ from . import words
 from .html import DISCLAIMER, byline, pairs, tabulate
 from .study_charts import decimals, fixed, interval, p_text, percent, share, two
 from .study_methods import methods
+from .study_words import key_name, measure_name, score_name, unit_of
 from .style import STYLE
 
 if TYPE_CHECKING:
@@ -216,32 +217,6 @@ def by_measure(rows: Sequence[Comparison]) -> list[tuple[str, list[Comparison]]]
     return list(found.items())
 
 
-def measure_name(row: Comparison | ScoreCorrelation, with_unit: bool = True) -> str:
-    """A measure in words, with its map and unit, without its region."""
-    name = words.term(row.key.measure).name
-    if row.key.map:
-        name = f"{row.key.map}: {name[0].lower()}{name[1:]}"
-    unit = words.unit_name(row.unit)
-    return f"{name} ({unit})" if unit and with_unit else name
-
-
-def unit_of(row: Comparison | ScoreCorrelation) -> str:
-    """The unit of an axis; a ratio has its name in its place."""
-    return words.unit_name(row.unit) or "ratio"
-
-
-def score_name(score: str) -> str:
-    """A clinical score in words."""
-    known = {
-        "umn_score": "Upper-motor-neuron score",
-        "alsfrs_r": "ALSFRS-R",
-        "disease_progression_rate": "Progression rate (points/month)",
-    }
-    if score.startswith("umn_score_"):
-        return f"UMN score, {score.removeprefix('umn_score_').replace('_', ' ')}"
-    return known.get(score, score)
-
-
 def _boxes(groups: Sequence[tuple[str, Sequence[Comparison]]]) -> Iterator[str]:
     for name, rows in groups:
         for i in range(0, len(rows), REGIONS):
@@ -423,18 +398,13 @@ def _combination(found: GroupStudy) -> str:
     )
     heads = ["", "AUC", "Sensitivity", "Specificity", "Accuracy"]
     weights = [
-        [escape(key.region), escape(_key_name(key)), two(float(b))]
+        [escape(key.region), escape(key_name(key)), two(float(b))]
         for key, b in zip(combined.keys, result.coefficients, strict=True)
     ]
     return tabulate(heads, rows, caption, range(1, 5), "dense") + tabulate(
         ["Region", "Measure", "Log odds per SD"], weights, "Weights of the combined measures", (2,),
         "narrow",
     )  # fmt: skip
-
-
-def _key_name(key: Any) -> str:
-    name = words.term(key.measure).name
-    return f"{key.map}: {name[0].lower()}{name[1:]}" if key.map else name
 
 
 def _faint(html: str) -> str:

@@ -11,7 +11,8 @@ import pytest
 from ALSMotorCortexLib.group import GroupOptions, GroupStudy, analyse, study
 from ALSMotorCortexLib.report.html import DISCLAIMER
 from ALSMotorCortexLib.report.study_methods import methods
-from ALSMotorCortexLib.report.study_page import measure_name, page, score_name
+from ALSMotorCortexLib.report.study_page import page
+from ALSMotorCortexLib.report.study_words import measure_name, score_name
 from simulated_study import SimulatedStudy
 
 RECORD = {
