@@ -8,8 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -31,6 +32,8 @@ CLUSTER_RETRIES = 3
 
 # Seconds to wait for a scheduler to answer.
 CONNECT_S = 20.0
+
+_SCENES = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -287,4 +290,6 @@ def _on_worker(job: Job, unit: Unit) -> Outcome:
             text = f"A worker of the cluster does not see the folder {path}. Put it on a disk "
             text += "that all machines share, under the same path."
             return Outcome(unit.participant, unit.session, FAILED, text)
-    return measure_unit(job, unit)
+    # Slicer's core, which writes scenes, does not bear several threads.
+    with _SCENES if job.scene else nullcontext():
+        return measure_unit(job, unit)
