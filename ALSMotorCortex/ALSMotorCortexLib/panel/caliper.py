@@ -48,7 +48,7 @@ class CaliperSection(Section):
             line = self.logic.calipers.add(self.parameters.image)
             self.parameters.caliper = line
             show_image_to_draw_on(self.scene, self.parameters.image)
-            self.open()
+            self.reveal()
             layout.start_placing(self.scene, line, persistent=False)
 
     def on_chosen(self, node: Any) -> None:

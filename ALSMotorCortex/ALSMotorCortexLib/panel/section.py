@@ -79,6 +79,17 @@ class Section:
         """Unfolds the section."""
         vars(self.ui)[f"{self.name}CollapsibleButton"].collapsed = False
 
+    def reveal(self) -> None:
+        """Unfolds the section and scrolls to it, where the module panel is too short for all."""
+        self.open()
+        area = self.widget.parent()
+        while area is not None and not area.inherits("QScrollArea"):
+            area = area.parent()
+        if area is not None:
+            # The unfolded section takes its size first.
+            slicer.app.processEvents()
+            area.ensureWidgetVisible(self.widget, 0, 0)
+
     def say(self, text: str, problem: bool = False) -> None:
         """Shows a message in the section; an empty one goes away."""
         label = vars(self.ui)[f"{self.name}MessageLabel"]

@@ -59,7 +59,7 @@ class TraceSection(Section):
             curve = self.logic.traces.add(self.parameters.image)
             self.parameters.trace = curve
             show_image_to_draw_on(self.scene, self.parameters.image)
-            self.open()
+            self.reveal()
             layout.start_placing(self.scene, curve, persistent=True)
 
     def on_chosen(self, node: Any) -> None:
