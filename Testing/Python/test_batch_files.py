@@ -42,6 +42,8 @@ def dataset(tmp_path_factory) -> Path:
         outcome = measure_unit(job, unit)
         assert outcome.status == DONE, outcome.reason
     collect(raw, out)
+    (out / "study").mkdir()  # where groups are compared
+    (out / "study" / "comparisons.tsv").write_text("a\tb\n1\t2\n")
     return out
 
 
