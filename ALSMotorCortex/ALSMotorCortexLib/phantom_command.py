@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="PPB",
         help="susceptibility that iron adds at most in the deep half of M1; drawn without it, "
-        "about 25 in a patient and 2 in a control. At 7 T, 20 ppb add 15 1/s to R2*",
+        "about 22 in a patient and 4 in a control. At 7 T, 20 ppb add 15 1/s to R2*",
     )
     add("--atrophy", type=float, metavar="MM", help="what M1 has lost; drawn without it")
     scan = parser.add_argument_group("the scan")

@@ -24,6 +24,7 @@ from ALSMotorCortexLib.cortex.motor_cortex import SETTINGS, places_on_m1
 from ALSMotorCortexLib.cortex.phantoms import GM
 from ALSMotorCortexLib.cortex.result import Measurement
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.subject import PATIENT_IRON
 from ALSMotorCortexLib.cortex.trace import trace_cortex
 from ALSMotorCortexLib.cortex.traced_ribbon import ribbon_labels
 from ALSMotorCortexLib.cortex.true_measures import true_measures
@@ -62,7 +63,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 
 def made(out: Path, label: str, group: str) -> Case:
     """A 7 T scan of the hand knob, written, read, fitted and measured."""
-    written = write(out, Parameters(subject=label, group=group, extent=(4.0, 34.0, 34.0)))
+    iron = {"control": 2.0, "patient": PATIENT_IRON}[group]
+    p = Parameters(subject=label, group=group, iron=iron, extent=(4.0, 34.0, 34.0))
+    written = write(out, p)
     maps = compute_maps([written.folder], MapOptions())
     folder = out / "derivatives" / "labels" / f"sub-{label}" / "anat"
     labels = whole_numbers(read_image(folder / f"sub-{label}_desc-cortex_dseg.nii.gz").image)

@@ -33,9 +33,19 @@ def test_groups_differ_in_iron_and_thickness() -> None:
         for of in (lambda s: s.hemispheres["left"].anatomy.thickness, lambda s: s.iron)
     )
     assert thickness["control"].mean() == pytest.approx(3.4, abs=0.05)
-    assert thickness["control"].mean() - thickness["patient"].mean() == pytest.approx(0.35, abs=0.1)
-    assert iron["patient"].mean() == pytest.approx(PATIENT_IRON, abs=2)
-    assert iron["patient"].min() > iron["control"].mean()
+    assert thickness["control"].mean() - thickness["patient"].mean() == pytest.approx(
+        0.25, abs=0.07
+    )
+    assert iron["patient"].mean() == pytest.approx(PATIENT_IRON, abs=3)
+    for values in iron.values():
+        assert values.min() >= 0
+
+
+def test_iron_tells_patients_from_controls_as_well_as_published() -> None:
+    """Area under the curve: 0.89 at 3 T, more at 7 T (Donatelli et al. 2018), not 1."""
+    patients, controls = (column(group, lambda s: s.iron) for group in ("patient", "control"))
+    area = (patients[:, None] > controls).mean()
+    assert 0.88 < area < 0.96
 
 
 def test_m1_over_s1_is_as_published_in_controls() -> None:
@@ -71,7 +81,7 @@ def test_an_arm_is_moved_by_the_other_sides_hand() -> None:
         iron * column("patient", lambda s, side=side: s.hemispheres[side].involvement[1])
         for side in ("right", "left")
     )
-    assert np.corrcoef(left_arm, other)[0, 1] > np.corrcoef(left_arm, own)[0, 1] + 0.1
+    assert np.corrcoef(left_arm, other)[0, 1] > np.corrcoef(left_arm, own)[0, 1] + 0.05
 
 
 def test_alsfrs_is_a_score_and_falls() -> None:
