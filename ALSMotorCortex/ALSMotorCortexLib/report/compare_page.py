@@ -12,8 +12,8 @@ from . import compare_charts as charts
 from . import words
 from .html import DISCLAIMER, Section, alerts, byline, cards, document, tabulate
 from .study_charts import decimals, fixed, p_text
-from .study_page import OWN_STYLE, computed
-from .style import STYLE
+from .study_page import computed
+from .style import STYLE, TABLES_STYLE
 
 if TYPE_CHECKING:
     from ..compare import Compared
@@ -51,7 +51,7 @@ def page(found: Compared, provenance: Mapping[str, Any]) -> str:
         ("provenance", "How it was computed", computed(provenance)),
     ]
     title = f"Motor cortex: {comparison.person.name} among controls"
-    return document(title, byline(provenance, "computed"), sections, STYLE + OWN_STYLE)
+    return document(title, byline(provenance, "computed"), sections, STYLE + TABLES_STYLE)
 
 
 def comparison_sections(found: Comparison) -> list[Section]:

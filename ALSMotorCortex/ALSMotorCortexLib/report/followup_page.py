@@ -13,8 +13,8 @@ from . import words
 from .charts import INK, QUIET, Axes, box_swatch, legend, line_swatch, series_style
 from .html import DISCLAIMER, alerts, byline, cards, document, tabulate
 from .study_charts import decimals, fixed, interval, p_text
-from .study_page import OWN_STYLE, computed
-from .style import STYLE
+from .study_page import computed
+from .style import STYLE, TABLES_STYLE
 
 if TYPE_CHECKING:
     from ..followup import Followed as Found
@@ -59,7 +59,7 @@ def page(found: Found, provenance: Mapping[str, Any]) -> str:
         ("provenance", "How it was computed", computed(provenance)),
     ]
     title = "Motor cortex: follow-up"
-    return document(title, byline(provenance, "computed"), sections, STYLE + OWN_STYLE)
+    return document(title, byline(provenance, "computed"), sections, STYLE + TABLES_STYLE)
 
 
 def summary(found: Found) -> str:

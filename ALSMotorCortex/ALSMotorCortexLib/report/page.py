@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ..cortex.grid import Image
 from ..cortex.result import RIBBON, Finding, Measure, Measurement, ProfileBin
 from . import charts, figures, words
-from .html import DISCLAIMER, byline, pairs, tabulate
+from .html import DISCLAIMER, Section, byline, document, pairs, tabulate
 from .raster import CIVIDIS, VIRIDIS
 from .slices import LETTERS, View, ribbon_slices, view_of, window_around
-from .style import STYLE
+from .style import STYLE, TABLES_STYLE
 
 LARGE, SMALL = 480, 280
 """Width of a picture in CSS pixels: of the slice shown large and of the others."""
@@ -63,6 +63,7 @@ def write_report(
     title: str,
     provenance: Mapping[str, Any],
     pictures: Mapping[str, bytes] | None = None,
+    more: Sequence[Section] = (),
 ) -> None:
     """Writes the report page.
 
@@ -76,8 +77,9 @@ def write_report(
             ``inputs`` (list of ``role``, ``path``, ``bytes``, ``sha256``), ``versions``,
             ``seconds`` (by step) and ``platform``; other plain values are listed as they are.
         pictures: PNG files of views by their caption.
+        more: sections that follow the summary, such as the comparison with controls.
     """
-    text = page(measurement, labels, maps, title, provenance, pictures)
+    text = page(measurement, labels, maps, title, provenance, pictures, more)
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -88,10 +90,12 @@ def page(
     title: str,
     provenance: Mapping[str, Any],
     pictures: Mapping[str, bytes] | None = None,
+    more: Sequence[Section] = (),
 ) -> str:
     """The report as HTML; arguments as for :func:`write_report`."""
     sections = [
         ("summary", "Summary", summary(measurement)),
+        *more,
         ("slices", "Slices through the ribbon", slices(measurement, labels, maps)),
         ("views", "Views", views(pictures or {})),
         ("thickness", "Thickness", thickness(measurement)),
@@ -102,22 +106,7 @@ def page(
         ("method", "How it was measured", method(measurement, provenance)),
         ("glossary", "What the measures mean", glossary(measurement)),
     ]
-    shown = [(key, name, body) for key, name, body in sections if body]
-    links = "".join(f"<a href='#{key}'>{name}</a>" for key, name, _ in shown)
-    bodies = "".join(
-        f"<section id='{key}'><h2>{name}</h2>{body}</section>" for key, name, body in shown
-    )
-    # The policy forbids the page every request, so what it shows can only be inside it.
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        "<meta http-equiv='Content-Security-Policy' "
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1><p>{byline(provenance)}</p>"
-        f"<nav>{links}</nav></header><main>{bodies}</main>"
-        f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
-    )
+    return document(title, byline(provenance), sections, STYLE + (TABLES_STYLE if more else ""))
 
 
 # Summary --------------------------------------------------------------------------------

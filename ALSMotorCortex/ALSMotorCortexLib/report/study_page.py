@@ -11,34 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from . import study_charts as charts
 from . import words
-from .html import DISCLAIMER, byline, pairs, tabulate
+from .html import DISCLAIMER, byline, document, pairs, tabulate
 from .study_charts import decimals, fixed, interval, p_text, percent, share, two
 from .study_methods import methods
 from .study_words import key_name, measure_name, score_name, unit_of
-from .style import STYLE
+from .style import STYLE, TABLES_STYLE
 
 if TYPE_CHECKING:
     from ..group import GroupStudy
     from ..study.group_comparison import Comparison
     from ..study.group_correlation import ScoreCorrelation
     from ..study.statistics.descriptive import Description
-
-OWN_STYLE = """
-.three{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:22px 20px;margin:10px 0 18px}
-.couple{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:22px 20px;margin:10px 0 18px}
-.wholes{display:grid;gap:22px;margin:10px 0 18px}
-.three figcaption,.couple figcaption,.wholes figcaption{font-size:14px;line-height:1.3}
-figure .under{margin:3px 0 0;font-size:12.5px;color:var(--quiet)}
-.three .legend,.three .legend svg{font-size:12px}
-td.part{padding-top:10px;font-weight:600;border-bottom-color:var(--quiet)}
-table.dense td,table.dense th{padding-left:6px;padding-right:6px;font-size:13px}
-.forest{max-width:760px}.faint{color:var(--quiet)}
-.methods p{max-width:90ch}
-@media (max-width:720px){.three,.couple{grid-template-columns:1fr}}
-@media print{.three{grid-template-columns:repeat(2,minmax(0,1fr));gap:10pt}
-table.dense td,table.dense th{font-size:7.5pt;padding-left:2px;padding-right:3px}
-figure .under{font-size:7.5pt}.forest{max-width:150mm}}
-"""
 
 REGIONS = 7
 """Regions in one figure of boxes."""
@@ -74,22 +57,8 @@ def page(found: GroupStudy, provenance: Mapping[str, Any]) -> str:
         ("methods", "Methods", f"<div class='methods'>{methods(found)}</div>"),
         ("provenance", "How it was computed", computed(provenance)),
     ]
-    shown = [(key, name, body) for key, name, body in sections if body]
-    links = "".join(f"<a href='#{key}'>{name}</a>" for key, name, _ in shown)
-    bodies = "".join(
-        f"<section id='{key}'><h2>{name}</h2>{body}</section>" for key, name, body in shown
-    )
     title = "Motor cortex: group study"
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        "<meta http-equiv='Content-Security-Policy' "
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{STYLE}{OWN_STYLE}</style></head><body>"
-        f"<header><h1>{title}</h1><p>{byline(provenance, 'computed')}</p>"
-        f"<nav>{links}</nav></header><main>{bodies}</main>"
-        f"<footer><p>{DISCLAIMER}</p></footer></body></html>\n"
-    )
+    return document(title, byline(provenance, "computed"), sections, STYLE + TABLES_STYLE)
 
 
 # Summary --------------------------------------------------------------------------------

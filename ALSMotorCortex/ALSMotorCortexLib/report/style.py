@@ -107,3 +107,21 @@ td{padding-top:2px;padding-bottom:2px}tr{break-inside:avoid}thead{display:table-
 code,pre{font-size:7pt}abbr{border:0}footer{break-inside:avoid}}
 """
 """Style sheet for the screen and, under ``@media print``, for A4 paper."""
+
+TABLES_STYLE = """
+.three{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:22px 20px;margin:10px 0 18px}
+.couple{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:22px 20px;margin:10px 0 18px}
+.wholes{display:grid;gap:22px;margin:10px 0 18px}
+.three figcaption,.couple figcaption,.wholes figcaption{font-size:14px;line-height:1.3}
+figure .under{margin:3px 0 0;font-size:12.5px;color:var(--quiet)}
+.three .legend,.three .legend svg{font-size:12px}
+td.part{padding-top:10px;font-weight:600;border-bottom-color:var(--quiet)}
+table.dense td,table.dense th{padding-left:6px;padding-right:6px;font-size:13px}
+.forest{max-width:760px}.faint{color:var(--quiet)}
+.methods p{max-width:90ch}
+@media (max-width:720px){.three,.couple{grid-template-columns:1fr}}
+@media print{.three{grid-template-columns:repeat(2,minmax(0,1fr));gap:10pt}
+table.dense td,table.dense th{font-size:7.5pt;padding-left:2px;padding-right:3px}
+figure .under{font-size:7.5pt}.forest{max-width:150mm}}
+"""
+"""What pages of tables and figures side by side have beyond :data:`STYLE`."""
