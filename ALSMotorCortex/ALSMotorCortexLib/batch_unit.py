@@ -26,6 +26,7 @@ from .study import provenance
 from .study.bids_dataset import Dataset
 from .study.bids_inputs import CaseFiles, MapFile, Wanted, find_case
 from .study.bids_names import Unit
+from .study.echoes import SECONDS_BELOW
 from .study.images import read_image
 from .study.nifti import write_nifti
 from .study.outputs import OutputFolder
@@ -233,7 +234,9 @@ def _inputs(job: Job, files: CaseFiles) -> AnalyzeInputs:
     if echoes and files.made:
         options = dict(job.echo_options)
         options["slice_thickness"] = options.get("slice_thickness") or echoes.thickness_mm
-        options |= {"times": echoes.times_s or None, "phase": echoes.phase}
+        in_ms = max(echoes.times_s, default=0) > SECONDS_BELOW  # against BIDS, but some do it
+        times = [t if in_ms else round(1000 * t, 6) for t in echoes.times_s]
+        options |= {"times": times or None, "phase": echoes.phase}
         source = EchoSource(echoes.magnitude, MapOptions(**options), files.made)
     return AnalyzeInputs(
         labels=files.labels,

@@ -22,6 +22,7 @@ from bids_study import (
     QUICK,
     T2STAR_MS,
     THICKNESS,
+    TIMES_S,
     Study,
     measure_and_die,
     snapshot,
@@ -85,6 +86,21 @@ def test_echoes_become_maps_under_bids_names_and_units(study):
     sidecar = json.loads((folder / "sub-01_ses-a_space-orig_desc-fit_T2starmap.json").read_text())
     assert sidecar["Units"] == "s" and len(sidecar["Sources"]) == 3
     assert (job.out / "sub-01_ses-a.html").is_file()
+
+
+@pytest.mark.parametrize("per_second", [1, 1000])
+def test_echo_times_in_seconds_or_ms_and_from_far_sidecars(study, per_second):
+    for path, time in zip(study.with_echoes("01"), TIMES_S, strict=True):
+        sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
+        sidecar.unlink()
+        echo = sidecar.name.split("_")[1]
+        study.json(study.root / f"{echo}_MEGRE.json", {"EchoTime": per_second * time})
+    job = job_of(study)
+    assert measure_unit(job, UNIT).status == DONE
+    assert measures(job)["ribbon", "T2star", "mean"][0] == pytest.approx(T2STAR_MS, rel=0.02)
+    record = json.loads(record_path(job.out, UNIT).read_text())
+    assert record["echoes"]["maps"]["echo_times_ms"] == [5, 12, 20]
+    assert not [f for f in record["findings"] if f["code"] == "echo_time_unit"]
 
 
 def test_a_segmentation_of_slicer_gives_the_same(study):
