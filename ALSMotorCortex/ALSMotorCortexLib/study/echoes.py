@@ -123,6 +123,7 @@ def from_images(
     times: Sequence[float],
     phase: Sequence[Image] = (),
     register: bool = False,
+    progress: Callable[[float], None] | None = None,
 ) -> Echoes:
     """Check echoes that are in memory already, for example in Slicer.
 
@@ -131,6 +132,7 @@ def from_images(
         times: their echo times, in ms or s (told by their size), ascending.
         phase: phase of the same echoes, in any scale.
         register: bring echoes onto the first by a rigid movement.
+        progress: gets the fraction done; may raise to stop.
 
     Raises:
         InputError: as :func:`read_echoes`.
@@ -141,7 +143,7 @@ def from_images(
         [_Echo(image, Path(image.name)) for image in magnitude],
         [_Echo(image, Path(image.name)) for image in phase],
     )
-    return _assemble(found, times, register, lambda fraction: None)
+    return _assemble(found, times, register, progress or (lambda fraction: None))
 
 
 def _assemble(
