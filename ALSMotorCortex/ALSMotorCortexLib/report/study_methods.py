@@ -129,8 +129,9 @@ def _correlations(found: GroupStudy) -> Iterator[str]:
     scores = list(dict.fromkeys(row.score for row in rows))
     yield (
         f"Within {_span([row.pearson.n for row in rows])} patients, measures were correlated with "
-        f"{_listed(map(score_name, scores))}: Pearson’s r with Fisher’s z interval ({SOURCES['fisher']}) and "
-        f"Spearman’s rho with the variance of Bonett and Wright ({SOURCES['bonett']})."
+        f"{_listed(map(score_name, scores))}: Pearson’s r with Fisher’s z interval "
+        f"({SOURCES['fisher']}) and Spearman’s rho with the variance of Bonett and Wright "
+        f"({SOURCES['bonett']})."
     )
     held = [row for row in rows if row.partial]
     if held:

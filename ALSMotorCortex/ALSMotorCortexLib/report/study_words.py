@@ -38,5 +38,5 @@ def score_name(score: str) -> str:
         "disease_progression_rate": "Progression rate (points/month)",
     }
     if score.startswith("umn_score_"):
-        return f"UMN score, {score.removeprefix('umn_score_').replace('_', ' ')}"
+        return f"UMN score ({score.removeprefix('umn_score_').replace('_', ' ')})"
     return known.get(score, score)

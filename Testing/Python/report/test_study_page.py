@@ -144,7 +144,7 @@ def test_names_from_the_tables_stay_text(tmp_path: Path) -> None:
 
 
 def test_scores_and_measures_in_words(found: GroupStudy) -> None:
-    assert score_name("umn_score_left_arm") == "UMN score, left arm"
+    assert score_name("umn_score_left_arm") == "UMN score (left arm)"
     assert score_name("something_else") == "something_else"
     assert measure_name(found.comparisons[0]) == "Thickness, mean (mm)"
     assert measure_name(found.comparisons[1]) == "T2star: mean (ms)"

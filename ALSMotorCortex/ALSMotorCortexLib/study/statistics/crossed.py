@@ -27,8 +27,8 @@ from .roc import Values, comparisons, delong_interval, joined, youden_rules
 DRAWS = 200
 """Draws of participants; the spread is then known to 5 %."""
 
-LARGEST = 2_000_000
-"""Numbers in one array at most; larger work is done in pieces."""
+LARGEST = 100_000
+"""Numbers in one array at most; larger work is done in pieces, which then fit the cache."""
 
 
 def leave_one_out(
