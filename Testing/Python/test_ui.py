@@ -18,10 +18,11 @@ from host.application import load, running  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 MODULE_FILE = MODULE / "ALSMotorCortex.py"
+LIBRARY = MODULE / "ALSMotorCortexLib"
 PANELS = panel.panels(MODULE)
 CODE = panel.sources(MODULE)
 # What imports qt, ctk or slicer's window classes.
-SOURCES = [MODULE_FILE, *sorted((MODULE / "ALSMotorCortexLib").rglob("*.py"))]
+SOURCES = [MODULE_FILE, *sorted(LIBRARY.rglob("*.py"))]
 # The key that Sample Data files the case under; it is also the module's title, which is translated.
 NAMES = {"ALS Motor Cortex"}
 
@@ -314,7 +315,11 @@ def test_names_of_qt_and_slicer_exist(file: Path) -> None:
     assert list(panel.find_wrong_uses_of_made_objects(source)) == []
 
 
-@pytest.mark.parametrize("file", [MODULE_FILE, *CODE], ids=name_of)
+# What the panel says besides its own texts.
+SPOKEN = [LIBRARY / "module_logic.py", LIBRARY / "scene" / "chosen.py"]
+
+
+@pytest.mark.parametrize("file", [MODULE_FILE, *CODE, *SPOKEN], ids=name_of)
 def test_texts_of_the_panel_are_translated(file: Path) -> None:
     faults = panel.find_untranslated_texts(panel.Source.of(file))
     assert [f for f in faults if not any(repr(name) in f for name in NAMES)] == []

@@ -118,6 +118,7 @@ class Panel(VTKObservationMixin):
     def leave_scene(self) -> None:
         """The scene is about to be closed, or the panel: nothing is shown any more."""
         for section in self.sections.values():
+            section.say("")  # What was said is of nodes that go.
             section.closing()
         self.show(None)
         self._observe([])

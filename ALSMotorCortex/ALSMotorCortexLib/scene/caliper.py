@@ -28,6 +28,7 @@ from .drawn import (
     record_of,
     set_readings,
 )
+from .translation import tr as _
 
 _EMPTY = {
     title: Reading(title, measure, float("nan"), unit)
@@ -85,9 +86,8 @@ class CaliperLogic(DrawnLogic):
         found: Caliper = followed.result
         if not found.found:
             return ""
-        return (
-            f"Cortical thickness {found.thickness:.2f} mm "
-            f"(standard error {found.thickness_sd:.2f} mm)."
+        return _("Cortical thickness {mm:.2f} mm (standard error {error:.2f} mm).").format(
+            mm=found.thickness, error=found.thickness_sd
         )
 
     def _show(self, followed: Followed) -> None:
@@ -102,11 +102,11 @@ class CaliperLogic(DrawnLogic):
         self._chart(
             followed,
             "chart",
-            "intensity profile",
-            ("Position along the caliper (mm)", "Intensity"),
+            _("intensity profile"),
+            (_("Position along the caliper (mm)"), _("Intensity")),
             {
-                "Profile": (table, "position", "intensity", series_color(0)),
-                "Borders": (table, "border_position", "border_intensity", series_color(5)),
+                _("Profile"): (table, "position", "intensity", series_color(0)),
+                _("Borders"): (table, "border_position", "border_intensity", series_color(5)),
             },
         )
         self._mark(followed, found if known else None)

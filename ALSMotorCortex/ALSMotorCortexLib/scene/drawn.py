@@ -24,6 +24,7 @@ from ..cortex.drawn import RECORD, Reading
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Finding
+from .translation import tr as _
 from .volumes import IRON, read_volume
 
 DRAWN = "ALSMotorCortex.Drawn"
@@ -172,7 +173,10 @@ class DrawnLogic:
         """What to tell the user about a markup, in sentences."""
         followed = self._followed.get(node.GetID()) if node else None
         if followed is None:
-            return f"Choose or draw a {self.kinds[0]} first."
+            return {
+                "caliper": _("Choose or draw a caliper first."),
+                "trace": _("Choose or draw a trace first."),
+            }[self.kinds[0]]
         return followed.message
 
     def result(self, node: Any) -> Any:
@@ -302,10 +306,10 @@ class DrawnLogic:
             work()
         except Exception as error:
             logging.exception("%s could not be measured", followed.node.GetName())
-            followed.message = (
-                f"{followed.node.GetName()} could not be measured because of a fault in this "
-                f"software ({type(error).__name__}). Please report it with the log."
-            )
+            followed.message = _(
+                "{name} could not be measured because of a fault in this software ({error}). "
+                "Please report it with the log."
+            ).format(name=followed.node.GetName(), error=type(error).__name__)
             if self.on_change is not None:
                 self.on_change(followed.node)
 
@@ -328,9 +332,8 @@ class DrawnLogic:
         """The volume in the world; kept, since a transform may need it resampled."""
         volume = self.volume(node)
         if volume is None:
-            raise InputError(
-                f"No volume is chosen for {node.GetName()}, or it was deleted. Choose a volume."
-            )
+            text = _("No volume is chosen for {name}, or it was deleted. Choose a volume.")
+            raise InputError(text.format(name=node.GetName()))
         if volume.GetID() not in self._images:
             self._images[volume.GetID()] = read_volume(volume)
         return self._images[volume.GetID()]
@@ -422,9 +425,9 @@ class DrawnLogic:
         table, new = self._made(followed, role, "vtkMRMLTableNode", name)
         if new:
             table.SetLocked(True)
-            for column, (_, unit) in columns.items():
+            for column, (_values, unit) in columns.items():
                 table.SetColumnUnitLabel(column, unit)
-        set_columns(table, {column: values for column, (values, _) in columns.items()})
+        set_columns(table, {column: values for column, (values, _unit) in columns.items()})
         return table
 
     def _chart(

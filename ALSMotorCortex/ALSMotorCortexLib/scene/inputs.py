@@ -22,6 +22,7 @@ from ..cortex.result import RIBBON, Finding
 from ..cortex.settings import PRIORITY, Settings
 from .results import RESULT
 from .segmentations import has_voxels, read_labels
+from .translation import tr as _
 from .volumes import IRON, read_volume
 
 LABELS = {"csf": 1, "wm": 2, "gm": 3, "other_bank": 4}
@@ -56,6 +57,8 @@ _CODES = {
     "21297008": "gray",
 }
 _MAP_WORDS = ("t2star", "r2star", "t2s", "r2s", "qsm", "chi", "mtr", "swi", "flair", "gre")
+
+_PHASE = re.compile(r"(?<![a-z])(ph|pha|phase|phs)(?![a-z])", re.IGNORECASE)
 
 _FIELDS = {"gray": "gm", "white": "wm", "csf": "csf", "other_bank": "other_bank"}
 
@@ -195,10 +198,16 @@ def _is_map(node: Any) -> bool:
     data = node.GetImageData()
     return (
         is_input(node)
+        and not is_phase(node)
         and not node.IsA("vtkMRMLLabelMapVolumeNode")
         and data is not None
         and data.GetNumberOfScalarComponents() == 1
     )
+
+
+def is_phase(node: Any) -> bool:
+    """Whether the name of a node says that it is a phase image."""
+    return bool(_PHASE.search(node.GetName() or ""))
 
 
 def is_input(node: Any) -> bool:
@@ -225,38 +234,38 @@ def missing(inputs: Inputs) -> str:
 
 def _gaps(inputs: Inputs) -> Iterator[str]:
     if not in_scene(inputs.segmentation):
-        yield "Choose a segmentation, or draw one in the Segment Editor."
+        yield _("Choose a segmentation, or draw one in the Segment Editor.")
         return
     segmentation = inputs.segmentation.GetSegmentation()
     name = inputs.segmentation.GetName()
     chosen = [i for ids in inputs.tissues().values() for i in ids]
     gone = [i for i in (*chosen, *inputs.regions) if segmentation.GetSegment(i) is None]
     if gone:
-        yield f"A chosen segment is no longer in {name}. Choose the segments again."
+        yield _("A chosen segment is no longer in {name}. Choose the segments again.").format(
+            name=name
+        )
         return
     if not inputs.gray:
-        yield "Choose the segment of the gray matter."
+        yield _("Choose the segment of the gray matter.")
     if not inputs.white:
-        yield "Choose the segment of the white matter."
+        yield _("Choose the segment of the white matter.")
     if not inputs.csf and not inputs.other_bank:
-        yield "Choose the segment of the CSF, or of the opposite bank."
+        yield _("Choose the segment of the CSF, or of the opposite bank.")
     twice = next((i for i in chosen if chosen.count(i) > 1), None)
     if twice is not None:
-        yield (
-            f"{segmentation.GetSegment(twice).GetName()} is chosen for two tissues. Choose it "
-            "for one."
+        yield _("{segment} is chosen for two tissues. Choose it for one.").format(
+            segment=segmentation.GetSegment(twice).GetName()
         )
     for segment_id in (*chosen, *inputs.regions):
         if not has_voxels(inputs.segmentation, segment_id):
-            yield (
-                f"Nothing is drawn in {segmentation.GetSegment(segment_id).GetName()} of {name}. "
-                "Draw it, or do not choose it."
-            )
+            yield _(
+                "Nothing is drawn in {segment} of {name}. Draw it, or do not choose it."
+            ).format(segment=segmentation.GetSegment(segment_id).GetName(), name=name)
     for node in iron_to_ask(inputs.volumes):
         if not node.GetAttribute(IRON):
-            yield f"Choose whether iron is bright or dark in {node.GetName()}."
+            yield _("Choose whether iron is bright or dark in {name}.").format(name=node.GetName())
     if in_scene(inputs.dividers) and len(_points(inputs.dividers)) == 1:
-        yield (
+        yield _(
             "Place a second dividing point: one between foot and hand, one between hand and face."
         )
 
@@ -316,7 +325,7 @@ def _segment_regions(inputs: Inputs, gray: Image, reference: str) -> dict[str, I
     sides = hemispheres(gray.grid.ras(np.argwhere(gray.array)))
     regions: dict[str, Image] = {}
     for segment_id in inputs.regions:
-        image, _ = read_labels(inputs.segmentation, {segment_id: 1})
+        image, _found = read_labels(inputs.segmentation, {segment_id: 1})
         segment = inputs.segmentation.GetSegmentation().GetSegment(segment_id)
         name = _unique(segment.GetName() or segment_id, (*regions, RIBBON))
         halves = _halves(image) if len(sides) == 2 else {}

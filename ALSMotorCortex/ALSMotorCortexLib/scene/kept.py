@@ -16,6 +16,7 @@ from ..cortex.record import from_bytes, to_bytes
 from ..cortex.result import Measurement
 from .inputs import Collected, in_scene
 from .results import put_record
+from .translation import tr as _
 from .volumes import read_volume
 
 RECORD = "record"
@@ -59,7 +60,9 @@ def recall(nodes: Mapping[str, Any]) -> tuple[Collected, Measurement]:
         started, sources = made_from["started"], tuple(made_from["sources"])
         found, labels = from_bytes(base64.b64decode(data))
     except (ValueError, KeyError) as error:
-        raise InputError("What was kept of this measurement is damaged. Measure again.") from error
+        raise InputError(
+            _("What was kept of this measurement is damaged. Measure again.")
+        ) from error
     volumes = {name: node.GetNodeReference(_role(n)) for n, name in enumerate(found.values)}
     volumes = {name: volume for name, volume in volumes.items() if volume is not None}
     collected = Collected(

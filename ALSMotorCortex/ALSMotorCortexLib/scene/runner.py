@@ -14,6 +14,7 @@ from .background import Background
 from .inputs import LABELS, SEGMENTATION, Collected, Inputs, in_scene, remember
 from .kept import keep
 from .results import add_results, find_results, update_results
+from .translation import tr as _
 
 
 class Run(Background):
@@ -23,9 +24,11 @@ class Run(Background):
         super().__init__(
             self._measure,
             in_window_words,
-            "The measurement was cancelled. The scene is as it was.",
-            "There is not enough memory to measure this. Crop the segmentation to the "
-            "region, or use larger voxels.",
+            _("The measurement was cancelled. The scene is as it was."),
+            _(
+                "There is not enough memory to measure this. Crop the segmentation to the "
+                "region, or use larger voxels."
+            ),
         )
         self._collected = collected
 

@@ -37,6 +37,7 @@ from .drawn import (
 )
 from .layout import STRAIGHT
 from .traced_segments import put_ribbon
+from .translation import tr as _
 from .volumes import set_image
 
 # Control points of a border are this far apart.
@@ -155,7 +156,7 @@ class TraceLogic(DrawnLogic):
             InputError: both are the same curve.
         """
         if pial is white:
-            raise InputError("Choose two curves: one along each border.")
+            raise InputError(_("Choose two curves: one along each border."))
         pial.SetNodeReferenceID("ALSMotorCortex.otherBorder", white.GetID())
         self._attach(pial, volume, "borders")
         return pial
@@ -231,7 +232,8 @@ class TraceLogic(DrawnLogic):
     def _measure(self, followed: Followed, image: Image) -> Trace:
         curve = followed.node
         if curve.IsA("vtkMRMLMarkupsClosedCurveNode"):
-            raise InputError("The trace is a closed curve. Draw an open curve along the cortex.")
+            text = _("The trace is a closed curve. Draw an open curve along the cortex.")
+            raise InputError(text)
         if self._drawn_by_hand(followed):
             return trace_borders(image, points_of(curve), self._other(followed), self.iron(curve))
         if not record_of(curve):
@@ -242,9 +244,8 @@ class TraceLogic(DrawnLogic):
 
     def _words(self, followed: Followed) -> str:
         found: Trace = followed.result
-        return (
-            f"Cortical thickness {found.mean_thickness:.2f} mm on average over "
-            f"{found.positions[-1]:.0f} mm."
+        return _("Cortical thickness {mm:.2f} mm on average over {length:.0f} mm.").format(
+            mm=found.mean_thickness, length=found.positions[-1]
         )
 
     # What is shown --------------------------------------------------------------------------
@@ -335,12 +336,12 @@ class TraceLogic(DrawnLogic):
         self._chart(
             followed,
             "chart",
-            "laminar profile",
-            ("Cortical depth (0 pial surface, 1 white matter)", "Intensity"),
+            _("laminar profile"),
+            (_("Cortical depth (0 pial surface, 1 white matter)"), _("Intensity")),
             {
-                "Mean": (table, "depth", "mean", series_color(0)),
-                "Mean - SD": (table, "depth", "low", (0.6, 0.6, 0.6)),
-                "Mean + SD": (table, "depth", "high", (0.6, 0.6, 0.6)),
+                _("Mean"): (table, "depth", "mean", series_color(0)),
+                _("Mean - SD"): (table, "depth", "low", (0.6, 0.6, 0.6)),
+                _("Mean + SD"): (table, "depth", "high", (0.6, 0.6, 0.6)),
             },
         )
 
@@ -357,9 +358,9 @@ class TraceLogic(DrawnLogic):
         self._chart(
             followed,
             "thickness_chart",
-            "thickness",
-            ("Position along the trace (mm)", "Thickness (mm)"),
-            {"Thickness": (table, "position", "thickness", series_color(0))},
+            _("thickness"),
+            (_("Position along the trace (mm)"), _("Thickness (mm)")),
+            {_("Thickness"): (table, "position", "thickness", series_color(0))},
         )
 
     # Border points that the user has set ------------------------------------------------------

@@ -13,6 +13,7 @@ from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
 from .geometry import place_in_world, voxels
+from .translation import tr as _
 
 IRON = "ALSMotorCortex.Iron"
 """Attribute of a volume: whether iron is ``bright`` or ``dark`` in it, where the user said so."""
@@ -38,15 +39,17 @@ def read_volume(
             angles, or a transform that cannot be applied.
     """
     if node is None:
-        raise InputError("No volume is selected, or it was deleted. Select a volume.")
+        raise InputError(_("No volume is selected, or it was deleted. Select a volume."))
     data = node.GetImageData()
     if data is None or data.GetNumberOfPoints() == 0:
-        raise InputError(f"The volume {node.GetName()} has no voxels. Select another volume.")
+        text = _("The volume {name} has no voxels. Select another volume.")
+        raise InputError(text.format(name=node.GetName()))
     if component is None and data.GetNumberOfScalarComponents() != 1:
-        raise InputError(
-            f"The volume {node.GetName()} has {data.GetNumberOfScalarComponents()} values per "
-            "voxel. Select a volume with one, or extract a component first."
+        text = _(
+            "The volume {name} has {count} values per voxel. Select a volume with one, or extract "
+            "a component first."
         )
+        raise InputError(text.format(name=node.GetName(), count=data.GetNumberOfScalarComponents()))
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     array = voxels(data, component or 0)
