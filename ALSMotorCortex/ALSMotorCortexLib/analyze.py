@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .analyze_beside import Beside, ReadBeside
 from .cortex.errors import InputError
 from .cortex.grid import Image
 from .cortex.measure import measure
@@ -25,6 +26,7 @@ from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
 from .maps import UNITS, EchoSource, compute_maps, write_images
+from .pdf import write_pdf
 from .study import provenance
 from .study.images import ImageFile, quiet_stderr, read_image
 from .study.nifti import NiftiGeometry, write_nifti
@@ -94,6 +96,8 @@ def analyze(
     report: bool = True,
     scene: bool = True,
     called: Mapping[Path, str] | None = None,
+    beside: Beside | None = None,
+    pdf: bool = False,
 ) -> Measurement:
     """Measures one case and writes all results into a folder, or none.
 
@@ -108,6 +112,8 @@ def analyze(
         report, scene: whether to write ``report.html`` and ``scene.mrb``.
         called: what the results call the input files, whose paths may hold a patient's name;
             without it they stand as they are given.
+        beside: what the report shows beside the measurement.
+        pdf: whether to write ``report.pdf``, too, where there is something to print it.
 
     Returns:
         the measurement, with what was found on reading and the time of every step.
@@ -125,6 +131,7 @@ def analyze(
         tell("reading", 0.0)
         with clock.step("reading"):
             read = _FITTED if inputs.echoes else _READ
+            also = (beside or Beside()).read()
             case = _read(inputs, settings, lambda step, done: tell(step, read * done))
         imported = not scene
 
@@ -137,18 +144,26 @@ def analyze(
                 pool.submit(_import_ahead, "slicer")
 
         result = measure(case.labels, case.settings, case.maps, case.regions, case.units, measuring)
-        every = (*case.findings, *findings, *result.findings)
+        also = also.with_measurement(result)
+        every = (*case.findings, *findings, *result.findings, *also.findings)
         result = replace(result, findings=_redacted(every, called))
         clock.seconds.update(result.seconds)
         record = {
             "started": started,
-            **provenance.build(command, case.settings, case.sources, result.findings),
+            **provenance.build(
+                command, case.settings, [*case.sources, *also.sources], result.findings
+            ),
             **case.contrasts.record,
         }
         if called is not None:
             record = Redaction(called).plain(record)
         heading = title if report else ""
-        _write(folder, pool, result, case, record, heading, scene, clock, tell)
+        _write(folder, pool, result, case, also, record, heading, scene, clock, tell)
+        if pdf and report:
+            tell("printing", 0.93)
+            with clock.step("pdf"):
+                lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
+            result = replace(result, findings=(*result.findings, *lacking))
         tell("finishing", 0.97)
         _finish(folder, record, clock)
         tell("done", 1.0)
@@ -394,6 +409,7 @@ def _write(
     pool: ThreadPoolExecutor,
     result: Measurement,
     case: _Case,
+    also: ReadBeside,
     record: Mapping[str, Any],
     heading: str,
     scene: bool,
@@ -412,9 +428,10 @@ def _write(
     jobs.append(pool.submit(write_images, folder, contrasts.made, contrasts.geometry))
     if case.drawn:
         jobs.append(pool.submit(case.drawn.write, folder))
+    also.write(folder)
     if heading:
         known = {**record, "seconds": dict(clock.seconds)}
-        jobs.append(pool.submit(_write_report, folder, result, case, heading, known, clock))
+        jobs.append(pool.submit(_write_report, folder, result, case, also, heading, known, clock))
     if scene:
         tell("writing the scene", 0.75)
         _write_scene(folder, result, case, clock)
@@ -481,6 +498,7 @@ def _write_report(
     folder: OutputFolder,
     result: Measurement,
     case: _Case,
+    also: ReadBeside,
     title: str,
     record: Mapping[str, Any],
     clock: _Clock,
@@ -489,7 +507,13 @@ def _write_report(
 
     with clock.step("report"):
         write_report(
-            result, folder.path("report.html"), case.labels, case.maps, title, dict(record)
+            result,
+            folder.path("report.html"),
+            case.labels,
+            case.maps,
+            title,
+            dict(record),
+            more=also.sections(),
         )
 
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import maps_command
+from . import compare_command, maps_command, pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
     from .analyze import AnalyzeInputs
+    from .analyze_beside import Beside
     from .cortex.result import Measurement
     from .drawings import Drawn
     from .maps import EchoSource
@@ -116,9 +117,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting_arguments(parser)
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     add("--no-report", action="store_true", help="do not write report.html")
+    pdf.add_pdf_argument(parser)
     add("--no-scene", action="store_true", help="do not write scene.mrb")
     maps_command.add_identity_argument(parser)
     _add_echo_arguments(parser)
+    _add_beside_arguments(parser)
+
+
+def _add_beside_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the report shows beside the measurement")
+    compare_command.add_control_arguments(group)
+    group.add_argument(
+        "--reading",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        dest="readings",
+        help="tables of readings by eye, one for each reader",
+    )
+    group.add_argument("--case", default="", metavar="ID", help="the case_id in --reading")
+
+
+def _beside(arguments: argparse.Namespace) -> Beside:
+    """What the report is to show beside the measurement.
+
+    Raises:
+        InputError: an option that needs another one.
+    """
+    from .analyze_beside import Beside
+
+    for name in ("profiles", "participants", "control_group", "session", "age", "sex"):
+        if not arguments.controls and getattr(arguments, name) not in (None, "", []):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is given, but no controls. Name them with --controls.")
+    if bool(arguments.readings) != bool(arguments.case):
+        given, other = ("--reading", "--case") if arguments.readings else ("--case", "--reading")
+        raise InputError(f"{given} is given without {other}. Give both.")
+    controls = compare_command.source_of(arguments) if arguments.controls else None
+    return Beside(controls, tuple(Path(path) for path in arguments.readings), arguments.case)
 
 
 def _add_echo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -218,12 +254,22 @@ def run(
     from .analyze import analyze, analyze_calipers
 
     inputs = inputs_of(arguments)
-    called = None if arguments.keep_patient_identity else _names(inputs, arguments)
+    beside = _beside(arguments)
+    if arguments.pdf and arguments.no_report:
+        raise InputError("--pdf prints the report, which --no-report leaves out. Give one of them.")
+    called = None
+    if not arguments.keep_patient_identity:
+        called = {**beside.called(), **_names(inputs, arguments)}
     settings = settings_of(arguments)
     made = inputs.echoes.names if inputs.echoes else ()
     if arguments.iron and (unknown := set(settings["iron"]) - {*inputs.maps, *made}):
         raise InputError(f"--iron names {min(unknown)}, but no map has that name.")
     if _calipers_only(arguments):
+        if beside.files or arguments.pdf:
+            raise InputError(
+                "Calipers alone make no report. Add --labels or --trace, or leave out --controls, "
+                "--reading and --pdf."
+            )
         return analyze_calipers(
             inputs,
             arguments.out,
@@ -241,6 +287,8 @@ def run(
         report=not arguments.no_report,
         scene=not arguments.no_scene,
         called=called,
+        beside=beside,
+        pdf=arguments.pdf,
     )
 
 

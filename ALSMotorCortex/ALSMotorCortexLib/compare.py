@@ -1,6 +1,6 @@
 """One patient among controls: from tables of measures to tables and a page.
 
-:func:`compare_patient` is what the command ``compare`` calls; :func:`controls_from` and
+:func:`compare_patient` is what the command ``compare`` calls; :func:`read_controls` and
 :func:`placed` are its parts that ``analyze`` uses for its report.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from .cortex.errors import InputError
 from .cortex.result import Finding, Measure, ProfileBin
 from .group import USUAL
+from .pdf import write_pdf
 from .study import placed_tables, provenance
 from .study.measures import (
     MEASURE_FILES,
@@ -95,6 +96,7 @@ def compare_patient(
     progress: Progress | None = None,
     command: Sequence[str] = (),
     keep_identity: bool = False,
+    pdf: bool = False,
 ) -> Compared:
     """Places one patient among controls and writes tables and a page.
 
@@ -108,6 +110,7 @@ def compare_patient(
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance.
         keep_identity: whether the patient's path stands in the outputs as it is.
+        pdf: whether to write ``report.pdf``, too, where there is something to print it.
 
     Raises:
         InputError: a table cannot be used, the patient is not found, or there are too few
@@ -120,10 +123,11 @@ def compare_patient(
     with OutputFolder(out) as folder:
         tell("reading", 0.0)
         person, own = read_patient(patient, plain_id(label), patient_session)
+        read = read_controls(source)
         files = [("patient", path) for path in _patient_files(patient)]
         files += [("controls", path) for path in source.files]
         tell("comparing", 0.3)
-        found = placed(person, source, own)
+        found = placed(person, read, own)
         tell("writing", 0.7)
         placed_tables.write_placed(folder.path, found.comparison)
         settings = {
@@ -149,6 +153,9 @@ def compare_patient(
             names = {path: "patient" for role, path in files if role == "patient"}
             record = Redaction({**names, patient: "patient", out: "results"}).plain(record)
         write_compare_report(found, folder.path("report.html"), record)
+        if pdf:
+            lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
+            found = replace(found, findings=(*found.findings, *lacking))
         written = sorted(folder.path("").iterdir())
         record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
         provenance.write(record, folder.path(provenance.FILE))
@@ -157,31 +164,47 @@ def compare_patient(
     return found
 
 
-def placed(person: Person, source: ControlSource, own: str = "") -> Compared:
-    """Reads the controls and places the patient among them.
+@dataclass(frozen=True)
+class ReadControls:
+    """The tables of a :class:`ControlSource`, read."""
+
+    source: ControlSource
+    measures: Measures
+    profiles: Profiles
+    people: Participants | None
+
+
+def read_controls(source: ControlSource) -> ReadControls:
+    """Reads the controls' tables.
+
+    Raises:
+        InputError: a table cannot be used.
+    """
+    return ReadControls(
+        source,
+        read_measures(source.measures, source.session),
+        read_profiles(source.profiles, source.session) if source.profiles else NOBODY,
+        read_participants(source.participants) if source.participants else None,
+    )
+
+
+def placed(person: Person, read: ReadControls, own: str = "") -> Compared:
+    """Places the patient among the controls.
 
     Args:
         person: the patient; age and sex are looked up where they are not known.
-        source: the controls.
+        read: the controls.
         own: the patient's label in the tables, so that the patient is not compared with
             themselves.
 
     Raises:
-        InputError: see :func:`compare_patient`.
+        InputError: there are too few controls, or nothing can be compared.
     """
-    people = read_participants(source.participants) if source.participants else None
-    person = _described(person, source, people, own)
-    controls = controls_from(source, people, own)
-    keys = _keys(person, controls, source.patterns)
+    person = _described(person, read.source, read.people, own)
+    controls = choose_controls(read.measures, read.profiles, read.people, read.source.group, own)
+    keys = _keys(person, controls, read.source.patterns)
     comparison = place(person, controls, keys)
-    return Compared(comparison, tuple(_findings(comparison, source)))
-
-
-def controls_from(source: ControlSource, people: Participants | None, own: str = "") -> Controls:
-    """Reads the controls; arguments and errors as for :func:`placed`."""
-    measures = read_measures(source.measures, source.session)
-    profiles = read_profiles(source.profiles, source.session) if source.profiles else NOBODY
-    return choose_controls(measures, profiles, people, source.group, own)
+    return Compared(comparison, tuple(_findings(comparison, read.source)))
 
 
 def measured_person(
@@ -282,7 +305,17 @@ def _keys(person: Person, controls: Controls, patterns: Sequence[str]) -> list[K
         )
     if patterns:
         return select(both, patterns)
-    return [key for key in both if key.measure in USUAL] or both
+    return usual_measures(both, controls.measures.units)
+
+
+def usual_measures(keys: Sequence[Key], units: Mapping[Key, str]) -> list[Key]:
+    """The usual measures, or all where none of them is there.
+
+    The mean of a map without a unit is not among them: the scale of an image's values changes
+    from scan to scan.
+    """
+    usual = [k for k in keys if k.measure in USUAL and (units.get(k) or k.measure != "mean")]
+    return usual or list(keys)
 
 
 def _findings(found: Comparison, source: ControlSource) -> Iterable[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import maps_command
+from . import maps_command, pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_control_arguments(parser, required=True)
     add("--measure", nargs="+", default=[], metavar="PATTERN",
         help="measures to compare, [REGION/][MAP:]MEASURE with * and ?; without it thickness_mean, "
-        "mean, deep_hypointensity and signal_thickness_ratio of all regions and maps")  # fmt: skip
+        "deep_hypointensity and signal_thickness_ratio of all regions and maps, and mean of the "
+        "maps that have a unit")  # fmt: skip
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    pdf.add_pdf_argument(parser)
     maps_command.add_identity_argument(parser)
 
 
@@ -121,6 +123,7 @@ def run(
         progress,
         command,
         arguments.keep_patient_identity,
+        arguments.pdf,
     )
 
 

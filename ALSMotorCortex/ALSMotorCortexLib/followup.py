@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .compare import usual_measures
 from .cortex.errors import InputError
 from .cortex.result import Finding
-from .group import USUAL
+from .pdf import write_pdf
 from .study import followed_tables, provenance
 from .study.exam_dates import SESSION_FILES, Who, dates_in, read_dates
 from .study.followed import FollowUp, follow
@@ -64,6 +65,7 @@ def follow_up(
     out: Path,
     progress: Progress | None = None,
     command: Sequence[str] = (),
+    pdf: bool = False,
 ) -> Followed:
     """Computes change per month, and writes tables and a page.
 
@@ -72,6 +74,7 @@ def follow_up(
         out: folder for the results.
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance.
+        pdf: whether to write ``report.pdf``, too, where there is something to print it.
 
     Raises:
         InputError: a table cannot be used, no session has a date, or nobody has two exams.
@@ -99,6 +102,9 @@ def follow_up(
             "findings": [asdict(finding) for finding in found.findings],
         }
         write_followup_report(found, folder.path("report.html"), record)
+        if pdf:
+            lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
+            found = replace(found, findings=(*found.findings, *lacking))
         written = sorted(folder.path("").iterdir())
         record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
         provenance.write(record, folder.path(provenance.FILE))
@@ -158,7 +164,7 @@ def _keys(sessions: Sessions, patterns: Sequence[str]) -> list[Key]:
         raise InputError("The tables hold no measures that all participants have in one unit.")
     if patterns:
         return select(keys, patterns)
-    return [key for key in keys if key.measure in USUAL] or keys
+    return usual_measures(keys, units)
 
 
 def _findings(found: FollowUp) -> Iterable[Finding]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--participants", metavar="FILE",
         help="table with participant_id and group, for the change per month of groups")  # fmt: skip
     add("--measure", nargs="+", default=[], metavar="PATTERN",
-        help="measures, [REGION/][MAP:]MEASURE with * and ?; without it thickness_mean, mean, "
-        "deep_hypointensity and signal_thickness_ratio of all regions and maps")  # fmt: skip
+        help="measures, [REGION/][MAP:]MEASURE with * and ?; without it thickness_mean, "
+        "deep_hypointensity and signal_thickness_ratio of all regions and maps, and mean of the "
+        "maps that have a unit")  # fmt: skip
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    pdf.add_pdf_argument(parser)
 
 
 def run(
@@ -77,7 +80,7 @@ def run(
         participants=Path(arguments.participants) if arguments.participants else None,
         patterns=tuple(arguments.measure),
     )
-    return follow_up(inputs, Path(arguments.out), progress, command)
+    return follow_up(inputs, Path(arguments.out), progress, command, arguments.pdf)
 
 
 def named_dates(texts: Sequence[str]) -> dict[str, float]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .cortex.errors import InputError
 from .cortex.result import Finding
+from .pdf import write_pdf
 from .study import group_tables, provenance
 from .study.group_comparison import (
     Combined,
@@ -144,6 +145,9 @@ def study(
             given = [*measures, *curves, Path(participants)]
             record = _redaction(files, given, Path(out)).plain(record)
         write_study_report(found, folder.path("report.html"), record)
+        if pdf:
+            lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
+            found = replace(found, findings=(*found.findings, *lacking))
         written = sorted(folder.path("").iterdir())
         record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
         record["seconds"] = {"total": round(time.perf_counter() - clock, 3)}

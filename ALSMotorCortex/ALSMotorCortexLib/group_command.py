@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="start of the random numbers for intervals and permutations (default 0)",
     )
+    pdf.add_pdf_argument(parser)
     maps_command.add_identity_argument(parser)
 
 

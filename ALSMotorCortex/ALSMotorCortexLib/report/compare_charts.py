@@ -24,18 +24,31 @@ FARTHEST = 8.0
 
 STEP = 22
 
+LINES = 30
+"""Lines of one chart, so that it fits on a page; a measure's regions stay together."""
 
-def z_chart(groups: Sequence[tuple[str, Sequence[Placed]]]) -> str:
-    """Every measure's z with its interval, over the controls' own.
+
+def z_charts(groups: Sequence[tuple[str, Sequence[Placed]]]) -> list[str]:
+    """Every measure's z with its interval, over the controls' own; several charts of one scale.
 
     Args:
         groups: measures by name, each with its rows, one for each region.
     """
     rows = [row for _, own in groups for row in own]
-    every = [_standard(row) for row in rows]
     ends = [abs(v) for row in rows for v in (row.told.z.low, row.told.z.high)]
-    ends += [float(np.abs(values).max()) for values in every]
+    ends += [float(np.abs(_standard(row)).max()) for row in rows]
     reach = min(max([3.0, *(e for e in ends if math.isfinite(e))]) * 1.05, FARTHEST)
+    charts: list[str] = []
+    part: list[tuple[str, Sequence[Placed]]] = []
+    for group in groups:
+        if part and sum(1 + len(own) for _, own in [*part, group]) > LINES:
+            charts.append(_z_chart(part, reach))
+            part = []
+        part.append(group)
+    return [*charts, _z_chart(part, reach)]
+
+
+def _z_chart(groups: Sequence[tuple[str, Sequence[Placed]]], reach: float) -> str:
     count = sum(1 + len(own) for _, own in groups)
     axes = Axes((-reach, reach), (count, 0), 760, 40 + STEP * count + 44, left=250, bottom=44)
     axes.x_axis("z: distance from what is expected, in the controls’ standard deviations", 9)
@@ -92,7 +105,7 @@ def _patient(axes: Axes, z: float, y: float, tip: str) -> str:
 
 
 def z_key() -> str:
-    """What the marks of :func:`z_chart` mean."""
+    """What the marks of :func:`z_charts` mean."""
     disc = f"<circle cx='13' cy='6' r='5' fill='{PATIENT}'/>"
     dot = f"<circle cx='13' cy='6' r='2.4' fill='{CONTROLS}'/>"
     return legend(

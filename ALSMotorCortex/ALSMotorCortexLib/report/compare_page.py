@@ -45,7 +45,7 @@ def page(found: Compared, provenance: Mapping[str, Any]) -> str:
     comparison = found.comparison
     sections = [
         ("summary", "Summary", summary(found)),
-        *comparison_sections(comparison),
+        *comparison_sections(comparison, whole=True),
         ("methods", "Methods", f"<div class='methods'>{methods(comparison)}</div>"),
         ("omissions", "What is missing or left out", omissions(comparison)),
         ("provenance", "How it was computed", computed(provenance)),
@@ -54,10 +54,15 @@ def page(found: Compared, provenance: Mapping[str, Any]) -> str:
     return document(title, byline(provenance, "computed"), sections, STYLE + TABLES_STYLE)
 
 
-def comparison_sections(found: Comparison) -> list[Section]:
-    """What the subject's report shows too: measures and profiles among the controls'."""
+def comparison_sections(found: Comparison, whole: bool = False) -> list[Section]:
+    """Measures and profiles among the controls', as the subject's report shows them too.
+
+    Args:
+        found: the comparison.
+        whole: whether to show beside age and sex held equal the same without.
+    """
     return [
-        ("controls", "Against controls", measures(found)),
+        ("controls", "Against controls", measures(found, whole)),
         ("bands", "Laminar profiles over the controls’ band", profiles(found)),
     ]
 
@@ -84,8 +89,8 @@ def _cards(found: Comparison) -> Iterator[tuple[str, str, str]]:
         yield _name(row), f"{percent(row.told.below.value)} % below", note
 
 
-def measures(found: Comparison) -> str:
-    """The chart and table of all measures."""
+def measures(found: Comparison, whole: bool) -> str:
+    """The chart and table of all measures; ``whole`` also without age and sex held equal."""
     groups = _by_measure(found.rows)
     n, total = len(found.controls.ids), len(found.rows)
     held = f" at equal {' and '.join(found.held)}" if found.held else ""
@@ -94,12 +99,13 @@ def measures(found: Comparison) -> str:
         if total > 5
         else ""
     )
+    drawn = charts.z_charts(groups)
+    figures = "".join(f"<figure class='forest'>{chart}</figure>" for chart in drawn)
     return (
         f"<p>The patient among {n} controls{held}. <em>Below</em> is the share of such controls "
         "expected to have a lower value; times 100 it is the percentile. With few controls its "
         f"interval is wide, and that is part of the result.{chance}</p>"
-        f"<figure class='forest'>{charts.z_chart(groups)}{charts.z_key()}</figure>"
-        f"{_tables(found, groups)}"
+        f"{charts.z_key()}{figures}{_tables(found, groups, whole)}"
     )
 
 
@@ -116,11 +122,11 @@ def _name(row: Placed) -> str:
     return f"{row.key.map}: {name[0].lower()}{name[1:]}" if row.key.map else name
 
 
-def _tables(found: Comparison, groups: Sequence[tuple[str, Sequence[Placed]]]) -> str:
+def _tables(found: Comparison, groups: Sequence[tuple[str, Sequence[Placed]]], whole: bool) -> str:
     held = " and ".join(found.held)
     told = f"The patient among controls{f' at equal {held}' if held else ''} (95 % intervals)"
     html = _table(told, groups, lambda row: row.told, True)
-    if held:
+    if held and whole:
         plain = "The same among controls of any age and sex"
         html += _table(plain, groups, lambda row: row.plain, False)
     return html

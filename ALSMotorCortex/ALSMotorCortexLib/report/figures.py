@@ -32,6 +32,7 @@ from .raster import (
     YELLOW,
     data_uri,
     gray_index,
+    gray_range,
     png,
     ramp,
     rgba,
@@ -92,10 +93,17 @@ class SlicePictures:
 
     def map(self, name: str) -> str:
         """One map and the measured borders."""
-        view, index = self.part.view, self.part.index
-        values = slice_values(self.maps[name], view, index, self.window)
-        picture = _image(png(gray_index(values), GRAYS), self.window)
+        picture = _image(png(gray_index(self._values(name)), GRAYS), self.window)
         return self._svg(f"Map {name} and measured borders", picture, *self._borders())
+
+    def map_scale(self, name: str) -> str:
+        """What the grays of :meth:`map` stand for; empty where the map has but one value."""
+        low, high = gray_range(self._values(name))
+        unit = words.unit_name(self.measurement.units.get(name, ""))
+        return colour_bar(("000000", "ffffff"), low, high, unit, name) if high > low else ""
+
+    def _values(self, name: str) -> NDArray:
+        return slice_values(self.maps[name], self.part.view, self.part.index, self.window)
 
     def thickness(self, low: float, high: float) -> str:
         """Thickness on a scale from low to high in mm."""

@@ -230,9 +230,10 @@ def _pictures(pictures: figures.SlicePictures, large: bool) -> Iterator[str]:
     yield _figure(
         "Labels and measured borders", pictures.labelled(), figures.label_legend(settings), large
     )
-    if large and len(pictures.maps) > 1:
+    if large:
         for name in pictures.maps:
-            yield _figure(name, pictures.map(name), figures.border_legend(), large)
+            legend = pictures.map_scale(name) + figures.border_legend()
+            yield _figure(f"Map {name}", pictures.map(name), legend, large)
     yield _figure("Thickness", pictures.thickness(low, high), scale, large)
     yield _figure(f"Depth, {settings.layer_depth}", pictures.depth(), depth, large)
     layers = figures.layer_legend(settings.layers) + unmeasured

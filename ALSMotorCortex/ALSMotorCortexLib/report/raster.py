@@ -74,12 +74,21 @@ def scale_index(values: NDArray, inside: NDArray, low: float, high: float) -> ND
     return np.where(inside, np.where(known, index, 255), 0).astype(np.uint8)
 
 
+def gray_range(values: NDArray) -> tuple[float, float]:
+    """What black and white stand for: the 1st and the 99th percentile of the finite values."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 0.0
+    low, high = np.percentile(known, [1, 99])
+    return float(low), float(high)
+
+
 def gray_index(values: NDArray) -> NDArray[np.uint8]:
-    """0 to 255 from the 1st to the 99th percentile of the finite values; 0 where NaN."""
+    """0 to 255 over :func:`gray_range`; 0 where NaN."""
     known = np.isfinite(values)
     if not known.any():
         return np.zeros(values.shape, np.uint8)
-    low, high = (float(v) for v in np.percentile(values[known], [1, 99]))
+    low, high = gray_range(values)
     if not high > low:
         return np.where(known, 128, 0).astype(np.uint8)
     share = (np.where(known, values, low) - low) / (high - low)
