@@ -8,7 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..scene import layout
-from ..scene.echoes import missing, type_time
+from ..scene.echoes import keep_times, missing, type_time
 from .section import Section
 
 # Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
@@ -23,6 +23,7 @@ SOURCES = {
     "node": _("the volume"),
     "DICOM": _("DICOM"),
     "file": _("the file's sidecar or header"),
+    "kept": _("the scene, kept from before"),
     "name": _("the name"),
     "": "",
 }
@@ -62,6 +63,7 @@ class EchoesSection(Section):
         self._show_choice()
         if not running:
             self._frames = self.logic.echoes(self.parameters)
+            keep_times(self._frames)
             self._show_times()
         reason = "" if running else missing(self._frames)
         ui = self.ui

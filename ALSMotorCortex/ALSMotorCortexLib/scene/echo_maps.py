@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..cortex.grid import Image
 from .drawn import coded
 from .inputs import all_nodes, in_scene
+from .translation import tr as _
 from .volumes import add_volume
 
 MAP = "ALSMotorCortex.EchoMap"
@@ -97,7 +98,7 @@ def _new_folder(scene: Any, echoes: Sequence[Any]) -> int:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     item = hierarchy.GetItemByDataNode(echoes[0]) if echoes else 0
     parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
-    name = f"Maps of {echoes[0].GetName()}" if echoes else "Maps of echoes"
+    name = _("Maps of {name}").format(name=echoes[0].GetName() if echoes else _("echoes"))
     return int(hierarchy.CreateFolderItem(parent, hierarchy.GenerateUniqueItemName(name)))
 
 

@@ -17,11 +17,16 @@ import slicer
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Finding
-from .inputs import all_nodes, in_scene, is_input
+from .inputs import all_nodes, in_scene, is_input, is_phase
+from .translation import tr as _
 from .volumes import read_volume
 
 TIMES = "ALSMotorCortex.EchoTimes"
 """Attribute of a node: the echo times in ms that the user typed, empty where none, by commas."""
+
+FOUND = "ALSMotorCortex.FoundEchoTimes"
+"""Attribute of a node: echo times in ms that were found elsewhere, as a saved scene may lie apart
+from the files and the database that they were found in."""
 
 KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSequenceNode")
 """Classes of nodes that hold echoes; multi-volumes are of the first."""
@@ -31,7 +36,6 @@ Beside = Callable[[Path, int], Sequence["float | None"]]
 
 _ECHO_TIME, _IMAGE_TYPE = "0018,0081", "0008,0008"
 _TIME_IN_NAME = re.compile(r"(?<![a-z])te[ _=-]*(\d+(?:[.,p]\d+)?)", re.IGNORECASE)
-_PHASE_IN_NAME = re.compile(r"(?<![a-z])(ph|pha|phase|phs)(?![a-z])", re.IGNORECASE)
 
 # As in study/echoes.py: a time under this is in seconds, one over that no echo time.
 _SECONDS_BELOW = 0.5
@@ -48,7 +52,8 @@ class Frame:
         name: to show.
         time_ms: echo time, or None where it is not known.
         source: where the time was found: ``typed``, ``sequence``, ``multi-volume``, ``node``,
-            ``DICOM``, ``file`` or ``name``; empty where it is not known.
+            ``DICOM``, ``file``, ``kept`` (found in one of these earlier) or ``name``; empty where
+            it is not known.
     """
 
     node: Any
@@ -101,17 +106,31 @@ def type_time(frame: Frame, text: str) -> None:
     """
     time = _number(text.replace(",", "."))
     if text.strip() and (time is None or time > _LONGEST_MS):
-        raise InputError(f"{text} is no echo time. Type a number of ms, for example 12.5.")
-    typed = _typed(frame.node)
-    typed += [None] * (_count(frame.node) - len(typed))
-    typed[frame.number] = time
-    words = ["" if time is None else f"{time:g}" for time in typed]
-    frame.node.SetAttribute(TIMES, ",".join(words) if any(words) else None)
+        words = _("{text} is no echo time. Type a number of ms, for example 12.5.")
+        raise InputError(words.format(text=text))
+    _note(frame, TIMES, time)
+
+
+def keep_times(frames: Iterable[Frame]) -> None:
+    """Notes on the nodes the times that were found in DICOM or beside files."""
+    for frame in frames:
+        if frame.source in ("DICOM", "file"):
+            _note(frame, FOUND, frame.time_ms)
+
+
+def _note(frame: Frame, attribute: str, time: float | None) -> None:
+    noted = _noted(frame.node, attribute)
+    noted += [None] * (_count(frame.node) - len(noted))
+    noted[frame.number] = time
+    parts = ["" if time is None else f"{time:g}" for time in noted]
+    text = ",".join(parts) if any(parts) else None
+    if text != frame.node.GetAttribute(attribute):
+        frame.node.SetAttribute(attribute, text)
 
 
 def _may_be_echoes(node: Any) -> bool:
     """Whether a node may hold echoes of magnitude, and is not made by this module."""
-    if _PHASE_IN_NAME.search(node.GetName() or "") or node.GetHideFromEditors():
+    if is_phase(node) or node.GetHideFromEditors():
         return False
     if node.IsA("vtkMRMLSequenceNode"):
         return _count(node) > 1
@@ -143,9 +162,10 @@ def _frames(node: Any, beside: Beside) -> list[Frame]:
         ("node", _of_parts),
         ("DICOM", lambda node: _each(node, _in_dicom)),
         ("file", lambda node: _beside_file(node, beside)),
+        ("kept", _kept),
         ("name", lambda node: _each(node, _in_name)),
     ):
-        if None not in [time for time, _ in found]:
+        if None not in [time for time, _where in found]:
             break
         times = look(node)
         if len(times) == count:
@@ -161,7 +181,15 @@ def _frames(node: Any, beside: Beside) -> list[Frame]:
 
 
 def _typed(node: Any) -> list[float | None]:
-    text = node.GetAttribute(TIMES)
+    return _noted(node, TIMES)
+
+
+def _kept(node: Any) -> list[float | None]:
+    return _noted(node, FOUND)
+
+
+def _noted(node: Any, attribute: str) -> list[float | None]:
+    text = node.GetAttribute(attribute)
     return [_number(part) for part in text.split(",")] if text else []
 
 
@@ -260,17 +288,18 @@ def missing(frames: Sequence[Frame]) -> str:
 
 def _gaps(frames: Sequence[Frame]) -> Iterator[str]:
     if len(frames) < 2:
-        yield "Choose the magnitude images of at least two echoes."
+        yield _("Choose the magnitude images of at least two echoes.")
         return
     for frame in frames:
         if frame.time_ms is None:
-            yield f"No echo time is known for {frame.name}. Type it into the table, in ms."
+            text = _("No echo time is known for {name}. Type it into the table, in ms.")
+            yield text.format(name=frame.name)
     for one, other in zip(frames, frames[1:], strict=False):
         if one.time_ms == other.time_ms:
-            yield (
-                f"{one.name} and {other.name} have the same echo time, {one.time_ms:g} ms. Choose "
-                "each echo once, or correct a time in the table."
-            )
+            yield _(
+                "{one} and {other} have the same echo time, {time:g} ms. Choose each echo once, or "
+                "correct a time in the table."
+            ).format(one=one.name, other=other.name, time=one.time_ms)
 
 
 def read_frames(frames: Sequence[Frame]) -> tuple[list[Image], list[Finding]]:
@@ -287,7 +316,8 @@ def read_frames(frames: Sequence[Frame]) -> tuple[list[Image], list[Finding]]:
         if node.IsA("vtkMRMLSequenceNode"):
             parent, node = _parent_of_proxy(node), node.GetNthDataNode(frame.number)
             if not node.IsA("vtkMRMLVolumeNode"):
-                raise InputError(f"{frame.name} is not a volume. Choose a sequence of volumes.")
+                text = _("{name} is not a volume. Choose a sequence of volumes.")
+                raise InputError(text.format(name=frame.name))
         elif _count(node) > 1:
             component = frame.number
         image, found = read_volume(node, component, parent)

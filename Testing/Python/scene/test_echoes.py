@@ -15,6 +15,7 @@ from ALSMotorCortexLib.cortex.errors import InputError  # noqa: E402
 from ALSMotorCortexLib.cortex.grid import Grid, Image  # noqa: E402
 from ALSMotorCortexLib.scene.echoes import (  # noqa: E402
     frames_of,
+    keep_times,
     missing,
     read_frames,
     suggest,
@@ -143,6 +144,25 @@ def test_times_in_the_dicom_database(scene, monkeypatch: pytest.MonkeyPatch) -> 
     known.SetAttribute("DICOM.instanceUIDs", "1.2 1.9")
     unknown.SetAttribute("DICOM.instanceUIDs", "1.3")
     assert found([known, unknown]) == [(9.2, "DICOM"), (None, "")]
+
+
+def test_times_that_were_found_are_kept_with_the_scene(scene, tmp_path: Path) -> None:
+    """A saved scene lies apart from the sidecars and the database that the times were found in."""
+    nodes = [volume(scene, "first"), sequence(scene, ["4", "8"], "EchoTime", "ms")]
+
+    def beside(path: Path, count: int) -> list[float | None]:
+        return [6.1] * count
+
+    storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName("somewhere.nii.gz")
+    nodes[0].SetAndObserveStorageNodeID(storage.GetID())
+    keep_times(frames_of(nodes, beside))
+    assert found(nodes) == [(4, "sequence"), (6.1, "kept"), (8, "sequence")]
+    assert nodes[1].GetAttribute("ALSMotorCortex.FoundEchoTimes") is None
+    # What is found again wins over what was kept, and what is typed over both.
+    assert found(nodes[:1], lambda path, count: [7.0]) == [(7, "file")]
+    type_time(frames_of(nodes[:1], no_files)[0], "9")
+    assert found(nodes[:1], beside) == [(9, "typed")]
 
 
 def test_times_in_attributes_of_volumes(scene) -> None:

@@ -106,6 +106,12 @@ def test_the_segmentation_and_the_maps_are_preselected():
     assert missing(found) == "" or "second dividing" in missing(found)
 
 
+def test_phase_images_are_not_preselected():
+    scene = new_scene()
+    mag, _ = (add_volume(scene, layered(), f"sub-1_part-{p}_MEGRE") for p in ("mag", "phase"))
+    assert suggest(scene).volumes == [mag]
+
+
 def test_an_empty_scene_suggests_nothing():
     assert suggest(new_scene()) == Inputs()
 
