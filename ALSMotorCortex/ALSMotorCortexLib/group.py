@@ -109,6 +109,7 @@ def study(
     progress: Progress | None = None,
     command: Sequence[str] = (),
     keep_identity: bool = False,
+    pdf: bool = False,
 ) -> GroupStudy:
     """Compares patients with controls and writes the study's tables and report.
 
@@ -122,6 +123,7 @@ def study(
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance.
         keep_identity: whether the paths of tables, which may hold names, stand in the results.
+        pdf: whether to write ``report.pdf``, too, where there is something to print it.
 
     Raises:
         InputError: a table that cannot be used, see :mod:`.study.participants` and

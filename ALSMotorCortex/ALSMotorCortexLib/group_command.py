@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import maps_command
+from . import maps_command, pdf
 
 if TYPE_CHECKING:
     from .group import GroupStudy
@@ -124,6 +124,7 @@ def run(
         progress,
         command,
         arguments.keep_patient_identity,
+        arguments.pdf,
     )
 
 
