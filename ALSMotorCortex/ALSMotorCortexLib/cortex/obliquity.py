@@ -59,6 +59,9 @@ BORROW_MM = 3.0
 SAME_COLUMN_MM = 1.0
 """How far from where a level was met the nearest column of that slice may lie."""
 
+CENTRAL_VOXELS = 0.75
+"""How far from mid-depth a voxel may lie that stands for its column."""
+
 MANY_LEFT_OUT = 0.25
 """Share of voxels left out of the means from which on the user is warned."""
 
@@ -110,9 +113,9 @@ def find_obliquity(
     ends = {code: slices.ordered(end) for code, end in lines.ends.items()}
     middle = (ends[WHITE] + ends[PIAL]) * np.float32(0.5)
     known = np.flatnonzero(np.isfinite(middle).all(axis=1))
-    # One voxel across the cortex stands for its column.
+    # A voxel across the cortex stands for its column.
     off_middle = np.abs(lines.to_white - lines.to_pial)[known] / 2
-    central = known[off_middle < slices.voxel]
+    central = known[off_middle < CENTRAL_VOXELS * slices.voxel]
     places = {GRAY: middle[central]}
     if axis not in domain.axes:
         # In 3D field lines leave the slice, and there is nothing to correct.
@@ -315,31 +318,38 @@ class _Slices:
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """(m,) mm, how far ahead each place's level is met in the neighbouring slice, NaN where
         it is not; and (m,) whether it is not although there is tissue all along the way."""
-        count = int(np.ceil(self._across * np.tan(np.radians(STEEPEST)) / SEARCH_MM))
-        nodes = np.arange(-count, count + 1, dtype=np.float32) * np.float32(SEARCH_MM)
         level = self._read(self._field, place)
 
-        def above(shift: NDArray[np.float32], which: NDArray | slice = slice(None)) -> NDArray:
+        def above(shift: NDArray[np.float32], which: NDArray[np.intp]) -> NDArray[np.float32]:
             moved = self._moved(place[which], ahead[which], shift, side)
             return self._read(self._field, moved) - level[which]
 
-        values = np.stack([above(np.full(len(place), node)) for node in nodes], axis=1)
-        low, high = values[:, :-1], values[:, 1:]
-        rising = (low < 0) & (high >= 0)
-        found = np.flatnonzero(rising.any(axis=1))
-        rise = np.where(rising, high - low, 1)
-        at = np.where(rising, nodes[:-1] - low / rise * np.float32(SEARCH_MM), np.inf)[found]
-        step = np.abs(at).argmin(axis=1)
-        rows = np.arange(len(found))
-        guess = at[rows, step]
-        miss = above(guess, found)
-        # Once more, between the guess and the end of the step on its other side.
-        other = np.where(miss < 0, nodes[step + 1], nodes[step])
-        rest = np.where(miss < 0, high[found, step], low[found, step])
-        part = np.where(miss == 0, 0, miss / np.where(miss == rest, 1, miss - rest))
-        shift = np.full(len(place), np.nan, np.float32)
-        shift[found] = guess + part * (other - guess)
-        return shift, np.isfinite(values).all(axis=1) & ~rising.any(axis=1)
+        met = np.full(len(place), np.nan, np.float32)
+        every = np.arange(len(place))
+        before = above(np.zeros(len(place), np.float32), every)
+        # The potential rises ahead: below the level the way leads ahead, above it back.
+        step = np.where(before < 0, SEARCH_MM, -SEARCH_MM).astype(np.float32)
+        going = every[np.isfinite(before)]
+        before = before[going]
+        for n in range(int(np.ceil(self._across * np.tan(np.radians(STEEPEST)) / SEARCH_MM))):
+            there = above((n + 1) * step[going], going)
+            passed = np.flatnonzero((there < 0) != (before < 0))
+            passed = passed[np.isfinite(there[passed])]
+            which = going[passed]
+            low, high = before[passed], there[passed]
+            part = low / (low - high)
+            miss = above((n + part) * step[which], which)
+            # Once more, between there and the end of the step on the other side of the level.
+            beyond = (miss < 0) != (low < 0)
+            other = np.where(beyond, low, high)
+            rest = np.where(beyond, 0, 1) - part
+            change = np.where(miss == other, 1, miss - other)
+            met[which] = (n + part + rest * miss / change) * step[which]
+            keep = np.isfinite(there) & ((there < 0) == (before < 0))
+            going, before = going[keep], there[keep]
+        blank = np.zeros(len(place), bool)
+        blank[going] = True
+        return met, blank
 
     def _in_gray(
         self,
@@ -389,6 +399,8 @@ class _Slices:
     ) -> NDArray[np.float32]:
         """(p,) the value of the column nearest to each place in its slice, NaN where none is
         within ``reach`` mm."""
+        if not len(places):
+            return np.empty(0, np.float32)
         known = np.flatnonzero(np.isfinite(values))
         scale = np.array([10 * reach, *self.spacing])
         tree = cKDTree(columns[known] * scale)
