@@ -15,12 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
-from .edges import D_A, D_B, D_M, Fit, search
+from .adjust import unmodelled
+from .edges import Fit, search
 from .errors import InputError
 from .grid import Grid, Image
+from .laminar import D_A, D_B, INSIDE, H
 from .result import Finding
-from .sampling import inside, sample, voxel_along
+from .sampling import inside, sample, sample_usual, voxel_along
 
 ENDS = ("auto", "bright", "dark", "first", "last")
 RULES = {"auto": "larger", "bright": "falling", "dark": "rising"}
@@ -30,8 +33,10 @@ BEYOND_MM = 0.75
 SAMPLES_PER_VOXEL = 3
 # Beside the line far enough to see a border's tilt.
 TILT_HALF_WIDTH_MM = 1.0
+NOISE_SAMPLES = 6
 LEAST_GAIN = 25.0
 LEAST_STEP_SDS = 2.0
+LEAST_CHANGE_SDS = 3.0
 MOST_SD_MM = 0.3
 MOST_TILT_DEG = 30.0
 CLEAR_RATIO = 1.6
@@ -119,7 +124,7 @@ def measure_caliper(
     along = (last - first) / length
     beside = lateral(image.grid, along, plane_normal)
     voxel = voxel_along(image.grid, along)
-    positions, offsets, patch = _patch(image, first, along, beside, length, voxel, width_mm)
+    positions, offsets, patch, usual = _patch(image, first, along, beside, length, voxel, width_mm)
     profile = _average(patch, offsets, width_mm)
     known = np.isfinite(profile)
     if known.sum() < 8:
@@ -128,8 +133,13 @@ def measure_caliper(
         ), first + along * length / 2)  # fmt: skip
     # A gap in the values is bridged so that samples stay even; it counts for nothing.
     filled = np.interp(positions, positions[known], profile[known])
-    spread = _spread(patch, offsets, width_mm, voxel_along(image.grid, beside))
-    fit, flipped = _fit(positions, filled, known, voxel, pial_end, spread)
+    clear = _average(usual, offsets, width_mm)
+    clear = np.interp(positions, positions[known], clear[known])
+    beside_voxel = voxel_along(image.grid, beside)
+    spread = _spread(usual, offsets, width_mm, beside_voxel)
+    if spread is not None:
+        spread = np.sqrt(spread**2 + unmodelled(clear, positions[1] - positions[0], voxel))
+    fit, flipped = _fit(positions, clear, known, voxel, pial_end, spread)
     if fit is None or (reason := _no_border(fit, positions, flipped)):
         text = reason if fit is not None else "The caliper is too short to show two borders."
         return _nothing(positions, profile, "no_border", (
@@ -189,8 +199,11 @@ def _patch(
     length: float,
     voxel: float,
     width_mm: float,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Positions (n,), lateral offsets (m,) in mm and the samples (m, n) there."""
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Positions (n,), lateral offsets (m,) in mm and the samples (m, n) there.
+
+    The last are these samples again, with values out of the ordinary drawn near.
+    """
     step = voxel / SAMPLES_PER_VOXEL
     count = max(int(np.rint((length + 2 * BEYOND_MM) / step)), 12) + 1
     positions = (np.arange(count) - (count - 1) / 2) * step + length / 2
@@ -199,7 +212,8 @@ def _patch(
     number = int(np.ceil(half / across))
     offsets = np.linspace(-half, half, 2 * number + 1)
     points = first + positions[:, None] * along + offsets[:, None, None] * beside
-    return positions, offsets, sample(image, points)
+    values = sample(image, points)
+    return positions, offsets, values, sample_usual(image, points, values, points)
 
 
 def _average(patch: NDArray, offsets: NDArray, width_mm: float) -> NDArray[np.float64]:
@@ -210,15 +224,17 @@ def _average(patch: NDArray, offsets: NDArray, width_mm: float) -> NDArray[np.fl
     return np.where(total > 0, mean, np.nan)
 
 
-def _spread(patch: NDArray, offsets: NDArray, width_mm: float, voxel: float) -> float | None:
-    """Noise of the averaged profile, from how the samples beside the line scatter."""
+def _spread(patch: NDArray, offsets: NDArray, width_mm: float, voxel: float) -> NDArray | None:
+    """Noise (n,) of the averaged profile, from how the samples beside the line scatter."""
     if not np.isfinite(patch).all():
         return None
     line = np.stack([np.ones_like(offsets), offsets], axis=1)
     left = patch - line @ np.linalg.lstsq(line, patch, rcond=None)[0]
     independent = np.ptp(offsets) / voxel + 1
-    variance = np.median((left**2).mean(axis=0)) * independent / max(independent - 2, 1)
-    return float(np.sqrt(variance / (width_mm / voxel + 1)))
+    variance = (left**2).mean(axis=0) * independent / max(independent - 2, 1)
+    # So few samples tell the noise of one place badly; neighbours help, and the whole line does.
+    local = gaussian_filter1d(variance, NOISE_SAMPLES, mode="nearest")
+    return np.sqrt((local + np.median(variance)) / 2 / (width_mm / voxel + 1))
 
 
 def _fit(
@@ -227,7 +243,7 @@ def _fit(
     known: NDArray,
     voxel: float,
     pial_end: str,
-    spread: float | None,
+    spread: NDArray | None,
 ) -> tuple[Fit | None, bool]:
     """The better of both directions, and whether it is the one from the last point."""
     weights = known * (positions[1] - positions[0]) / voxel
@@ -235,15 +251,14 @@ def _fit(
     rule = RULES.get(pial_end, "known")
     ways = []
     if pial_end != "last":
-        ways.append((False, positions, profile, weights))
+        ways.append((False, positions, profile, weights, spread))
     if pial_end != "first":
-        ways.append((True, -positions[::-1], profile[::-1], weights[::-1]))
+        back = spread if spread is None else spread[::-1]
+        ways.append((True, -positions[::-1], profile[::-1], weights[::-1], back))
     fits = [
         (fit, flipped)
-        for flipped, s, y, w in ways
-        for fit in search(
-            s, y[None], w, voxel, (THICKNESS_MM[0], longest), rule=rule, spread=spread
-        )
+        for flipped, s, y, w, sd in ways
+        if (fit := search(s, y, w, voxel, (THICKNESS_MM[0], longest), rule=rule, spread=sd))
     ]
     return min(fits, key=lambda pair: pair[0].score, default=(None, False))
 
@@ -256,11 +271,20 @@ def _no_border(fit: Fit, positions: NDArray, flipped: bool) -> str:
         return "No border shows along the caliper."
     if np.abs(fit.parameters[D_A]) < LEAST_STEP_SDS * errors[D_A] or fit.pial < low:
         return "No pial border shows along the caliper."
-    if np.abs(fit.parameters[D_B]) < LEAST_STEP_SDS * errors[D_B] or fit.white > high:
+    # Where a band fades into white matter its border is known by the band.
+    seen = [i for i in (D_B, H) if np.abs(fit.parameters[i]) > LEAST_STEP_SDS * errors[i]]
+    if not (seen or _white_matter_differs(fit)) or fit.white > high:
         return "No white-matter border shows along the caliper."
     if not THICKNESS_MM[0] / 2 < fit.thickness < THICKNESS_MM[1] + 0.5:
         return f"No two borders within {THICKNESS_MM[1]:.0f} mm show along the caliper."
     return ""
+
+
+def _white_matter_differs(fit: Fit) -> bool:
+    """Whether white matter surely differs from the cortex's surface."""
+    inside = list(INSIDE)
+    error = np.sqrt(fit.covariance[np.ix_(inside, inside)].sum())
+    return bool(abs(fit.parameters[inside].sum()) > LEAST_CHANGE_SDS * error)
 
 
 def _tilt(
@@ -301,8 +325,8 @@ def _findings(fit: Fit, tilt: float, pial_end: str, middle: NDArray) -> list[Fin
                 f"The {name} border is uncertain by {sd:.1f} mm. Widen the caliper or place it "
                 "where the border is clearer."
             ), True, place))  # fmt: skip
-    steps = np.abs([fit.parameters[D_A], fit.parameters[D_M] + fit.parameters[D_B]])
-    if pial_end == "auto" and steps[0] < CLEAR_RATIO * steps[1]:
+    pial, inside_cortex = fit.steps
+    if pial_end == "auto" and pial < CLEAR_RATIO * inside_cortex:
         findings.append(Finding("pial_end_uncertain", (
             "Both borders look alike, so the end in CSF may be taken for the one in white "
             "matter. Choose which end lies in CSF, or whether CSF is bright or dark."

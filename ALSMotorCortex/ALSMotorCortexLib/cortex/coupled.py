@@ -1,8 +1,8 @@
 """The best pair of curves through a straightened image, by exact dynamic programming.
 
-Both borders are sought at once: a state is a pair (outer, inner) of depths whose distance
-lies between two limits, and the cost of a pair of curves is the sum of what each border
-costs where it lies plus a quadratic price for each step from column to column. The
+Both borders are sought at once: a state is a pair (outer, inner) of depths, and the cost of a
+pair of curves is the sum of what the pair costs in each column and a price for each step from
+column to column. The
 minimum over all pairs of curves is found exactly; this is the two-dimensional case of the
 coupled surfaces of Li, Wu, Chen and Sonka (IEEE TPAMI 2006, 28:119), where a chain of
 columns needs no graph cut.
@@ -14,34 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def coupled_paths(
-    outer: NDArray,
-    inner: NDArray,
-    least: int,
-    most: int,
-    stiffness: float,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def coupled_paths(cost: NDArray, stiffness: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Depth indices of both borders in every column.
 
     Args:
-        outer, inner: (columns, depths) cost of a border there.
-        least, most: limits of inner - outer, in depth steps.
+        cost: (columns, depths, depths) of the outer border at the first and the inner one at
+            the second depth; infinite where they may not lie so.
         stiffness: price of one depth step from a column to the next, for each border.
             A border moves by at most one step a column.
 
     Returns:
         (columns,) outer and (columns,) inner indices.
     """
-    columns, depths = outer.shape
-    gap = np.arange(depths)[None] - np.arange(depths)[:, None]
-    barred = np.where((gap < least) | (gap > most), np.inf, 0)
-    total = barred + outer[0][:, None] + inner[0][None]
+    columns, depths, _ = cost.shape
+    total = cost[0].copy()
     # Moves of the outer border at [outer, inner], of the inner one at [inner, outer].
     moves = np.zeros((columns, 2, depths, depths), dtype=np.int8)
     for column in range(1, columns):
         total = _step(total, stiffness, moves[column, 0])
         total = _step(total.T, stiffness, moves[column, 1]).T
-        total = total + barred + outer[column][:, None] + inner[column][None]
+        total = total + cost[column]
     path = np.empty((columns, 2), dtype=np.intp)
     path[-1] = np.unravel_index(int(np.argmin(total)), total.shape)
     for column in range(columns - 1, 0, -1):

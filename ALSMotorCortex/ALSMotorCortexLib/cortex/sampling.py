@@ -16,6 +16,8 @@ from .grid import Grid, Image
 # The spline's coefficients depend on a voxel n steps away by 0.27 ** n.
 PAD = 5
 ON_SLICE = 1e-3
+# Values this many widths off the shortest range that holds most voxels are out of the ordinary.
+MOST_VALUES, MOST_WIDTHS = 0.7, 3.0
 
 
 def voxel_along(grid: Grid, direction: NDArray) -> float:
@@ -32,12 +34,25 @@ def inside(grid: Grid, ras: NDArray) -> NDArray[np.bool_]:
     return np.all((kji >= -0.5 - ON_SLICE) & (kji <= shape - 0.5 + ON_SLICE), axis=-1)
 
 
-def sample(image: Image, ras: NDArray) -> NDArray[np.float64]:
+def nearest_voxels(image: Image, ras: NDArray) -> NDArray[np.float64]:
+    """Values (...) of the voxels that RAS points (..., 3) lie in; NaN outside the volume."""
+    known = inside(image.grid, ras)
+    kji = np.rint(image.grid.kji(ras)).astype(int)
+    kji = np.clip(kji, 0, np.array(image.grid.shape) - 1)
+    values = image.array[tuple(np.moveaxis(kji, -1, 0))].astype(np.float64)
+    return np.where(known, values, np.nan)
+
+
+def sample(
+    image: Image, ras: NDArray, limits: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
     """Values of an image at RAS points.
 
     Args:
         image: any grid; values that are not finite are left out.
         ras: (..., 3) mm.
+        limits: least and greatest value; voxels beyond them count as if they had these. A
+            spline overshoots beside a strong edge, and less so beside a weaker one.
 
     Returns:
         (...) values; NaN outside the volume and within voxels that hold no number.
@@ -47,11 +62,41 @@ def sample(image: Image, ras: NDArray) -> NDArray[np.float64]:
     known = inside(image.grid, points.reshape(-1, 3))
     values = np.full(len(kji), np.nan)
     if known.any():
-        values[known] = _spline_values(image, kji[known])
+        values[known] = _spline_values(image, kji[known], limits)
     return values.reshape(points.shape[:-1])
 
 
-def _spline_values(image: Image, kji: NDArray) -> NDArray[np.float64]:
+def sample_usual(
+    image: Image, ras: NDArray, values: NDArray, close: NDArray
+) -> NDArray[np.float64]:
+    """Values of an image at RAS points, those out of the ordinary drawn near.
+
+    T2* of CSF is many times that of tissue, and so is its noise. For finding borders it is
+    enough that it is large.
+
+    Args:
+        image: as for :func:`sample`.
+        ras: (..., 3) mm.
+        values: (...) from :func:`sample` there.
+        close: (n, ..., 3) RAS mm, places whose voxels tell what is ordinary.
+    """
+    usual = nearest_voxels(image, close)
+    usual = np.sort(usual[np.isfinite(usual)])
+    if not len(usual):
+        return values
+    count = max(int(MOST_VALUES * len(usual)), 1)
+    widths = usual[count - 1 :] - usual[: len(usual) - count + 1]
+    first = int(np.argmin(widths))
+    width, middle = widths[first], (usual[first] + usual[first + count - 1]) / 2
+    low, high = middle - MOST_WIDTHS * width, middle + MOST_WIDTHS * width
+    if width == 0 or not ((values < low).any() or (values > high).any()):
+        return values
+    return sample(image, ras, (float(low), float(high)))
+
+
+def _spline_values(
+    image: Image, kji: NDArray, limits: tuple[float, float] | None
+) -> NDArray[np.float64]:
     low, high = _box(kji, image.grid.shape)
     crop = image.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     crop = crop.astype(np.float64)
@@ -65,6 +110,8 @@ def _spline_values(image: Image, kji: NDArray) -> NDArray[np.float64]:
             bad, sampling=image.grid.spacing, return_distances=False, return_indices=True
         )
         crop = crop[tuple(nearest)]
+    if limits is not None:
+        crop = np.clip(crop, *limits)
     for axis in range(3):
         if crop.shape[axis] > 1:
             crop = ndimage.spline_filter1d(crop, order=3, axis=axis, mode="mirror")

@@ -1,19 +1,7 @@
 """The trace: both borders of the cortex along a curve drawn on one slice.
 
-1. The curve is sampled at even arc length and the image across it: the straightened
-   cortex, columns by depth.
-2. The mean profile over the curve is fitted with the two-edge model of :mod:`.edges`. It
-   tells the levels of the tissues and which side lies in CSF.
-3. From the model come two templates, what the image looks like around either border. The
-   pair of curves whose surroundings match them best, under a limit on thickness and a
-   price on steps, is found by exact dynamic programming (:mod:`.coupled`).
-4. With the columns aligned to these curves the mean profile is sharper: steps 2 and 3
-   are done once more with it.
-5. Sub-voxel: the model is fitted to the columns of each place along the curve, averaged
-   over 0.7 mm along it, all places together.
-6. Each border becomes the cubic smoothing spline of its places (continuous second
-   derivative), weighted by their uncertainty. It passes through the points that the user
-   has set.
+The curve is sampled at even arc length and the image across it: the straightened cortex,
+columns by depth (:mod:`.strip`). Both borders are followed through it (:mod:`.follow`).
 
 Thickness at a column is the mean of two distances: from the pial point to the
 white-matter curve and from the white-matter point to the pial curve. For concentric or
@@ -27,63 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_smoothing_spline
-from scipy.ndimage import correlate1d, gaussian_filter1d, map_coordinates
 
-from .caliper import CLEAR_RATIO, LEAST_GAIN, RULES
-from .coupled import coupled_paths
-from .curves import (
-    Plane,
-    crossing,
-    distance,
-    evenly,
-    lengths,
-    normals,
-    offsets_along,
-    resample,
-    spline,
-)
-from .edges import D_A, D_B, D_M, D_O, LOG_T, LOG_W, A, Fit, V, border_variances, refine, search
-from .edges import model as profile_model
+from .curves import Plane, crossing, distance, evenly, lengths, offsets_along, resample
 from .errors import InputError
-from .grid import Grid, Image
+from .follow import THICKNESS_MM, Followed, borders, oriented
+from .grid import Image
 from .result import Finding
-from .sampling import inside, sample, voxel_along
+from .strip import REACH_MM, Strip, checked, flat_curve, in_plane_voxel, near, sampled, straighten
 
 SIDES = ("auto", "bright", "dark", "left", "right")
 BORDERS = ("pial", "white")
-REACH_MM = 4.5
-THICKNESS_MM = (0.8, 6.0)
-SHORTEST_MM = 2.0
-SAME_POINT_MM = 0.01
-SAMPLES_PER_VOXEL = 3
-CENTRE_SD_MM = 0.8
-# Columns this far apart say something new about the tissues.
-COHERENT_MM = 4.0
 BINS = 20
-# Dynamic programming: a border changes its distance from the curve by about this slope.
-SLOPE_SD = 0.2
-PATH_STEP_MM = 0.2
-# How far a border strays from its mean distance to the curve, and how much that counts.
-DRIFT_SD_MM = 0.8
-DRIFT_PER_MM = 4.0
-TEMPLATE_HALF_MM = 1.2
-# The templates do not know how tissues vary along the curve, so they count for less, and
-# misfits up to this share of the template's own contrast are no news.
-TRUST = 0.4
-MISFIT = 0.4
-# An edge may be up to this much stronger than the template (CSF varies with the width of the
-# sulcus); a weaker one costs this much more than its misfit.
-STRONGEST = 1.6
-WEAKNESS = 3.0
-PIN_PRICE = 1e3
-# Sub-voxel places: how far apart, and over how much of the curve each is averaged.
-PLACE_MM = 1.0
-PLACE_SD_MM = 0.7
-PLACE_MARGIN_MM = 1.6
-SMOOTH_MM = 0.8
-PIN_REACH_MM = 1.5
-NORMAL_SD_MM = 1.0
 # Columns of a bent curve meet at its radius; borders stay short of that.
 MOST_OF_RADIUS = 0.9
 MOST_SD_MM = 0.3
@@ -114,8 +56,10 @@ class Trace:
         straightened: (n, m) map values at column and depth; NaN outside the volume.
         pial_depth, white_depth: (n,) mm, the borders in the straightened image.
         pial, white: (n, 3) RAS, the borders.
-        pial_sd, white_sd: (n,) standard errors in mm; zero for borders drawn by hand.
+        pial_sd, white_sd: (n,) standard errors in mm, with what holds for the whole curve in
+            them; zero for borders drawn by hand.
         thickness: (n,) mm.
+        mean_thickness_sd: standard error in mm of its mean; 0 for borders drawn by hand.
         profile_depth: (20,) middle of each equal-area depth bin, 0 pial to 1 white matter.
         profile, profile_sd: (20,) mean over the curve and SD between columns, map units.
         layer_means: superficial, middle and deep third by area, map units.
@@ -138,6 +82,7 @@ class Trace:
     pial_sd: NDArray[np.float64]
     white_sd: NDArray[np.float64]
     thickness: NDArray[np.float64]
+    mean_thickness_sd: float
     profile_depth: NDArray[np.float64]
     profile: NDArray[np.float64]
     profile_sd: NDArray[np.float64]
@@ -150,51 +95,6 @@ class Trace:
     def mean_thickness(self) -> float:
         """Mean over the curve in mm."""
         return float(self.thickness.mean())
-
-
-@dataclass(frozen=True)
-class _Strip:
-    """The straightened image and where it lies.
-
-    Attributes:
-        plane: the slice plane.
-        points, across: (n, 2) the curve and the unit direction of rising depth.
-        depths: (m,) mm.
-        values: (n, m), NaN outside the volume.
-        filled: the same without gaps.
-        voxel: mm, in the slice plane.
-    """
-
-    plane: Plane
-    points: NDArray
-    across: NDArray
-    depths: NDArray
-    values: NDArray
-    filled: NDArray
-    voxel: float
-
-    @property
-    def step(self) -> float:
-        """mm between columns."""
-        return float(lengths(self.points)[-1] / (len(self.points) - 1))
-
-    @property
-    def depth_step(self) -> float:
-        """mm between depths."""
-        return float(self.depths[1] - self.depths[0])
-
-    def reversed(self) -> _Strip:
-        """The same with depth counted from the other side."""
-        return _Strip(
-            self.plane, self.points, -self.across, -self.depths[::-1],
-            self.values[:, ::-1], self.filled[:, ::-1], self.voxel,
-        )  # fmt: skip
-
-    def at(self, columns: NDArray, depths: NDArray) -> NDArray:
-        """Values at columns and depths in mm, by linear interpolation."""
-        rows = (depths - self.depths[0]) / self.depth_step
-        where = np.stack(np.broadcast_arrays(columns.astype(float), rows))
-        return map_coordinates(self.filled, where, order=1, mode="nearest")
 
 
 def trace_cortex(
@@ -222,21 +122,10 @@ def trace_cortex(
     """
     if pial_side not in SIDES:
         raise InputError(f"The pial side must be one of: {', '.join(SIDES)}.")
-    strip = _straighten(image, points, plane_normal)
-    strip, fit, clear = _oriented(strip, pial_side)
-    pinned = _pinned(strip, pins)
-    outer, inner = _follow(strip, fit, pinned, every=2)
-    fit = _aligned_fit(strip, outer, inner, fit)
-    outer, inner = _follow(strip, fit, pinned, every=1)
-    places, found, errors = _sharpen(strip, outer, inner, fit)
-    smooth = [
-        _smooth(strip, places, found[:, n], errors[:, n], pinned[border])
-        for n, border in enumerate(BORDERS)
-    ]
-    (outer, outer_sd), (inner, inner_sd) = smooth
+    strip, fit, clear = oriented(straighten(image, points, plane_normal), pial_side)
+    found = borders(strip, fit, _pinned(strip, pins))
     findings = [] if clear or pial_side != "auto" else [_unclear(strip)]
-    outer, inner = _before_columns_meet(strip, outer, inner)
-    return _result(strip, outer, inner, outer_sd, inner_sd, findings)
+    return _result(found, findings)
 
 
 def trace_from_borders(
@@ -253,31 +142,31 @@ def trace_from_borders(
     Raises:
         InputError: as for :func:`trace_cortex`, and borders that cross each other.
     """
-    pial_points = _checked(pial_points, "pial border")
-    white_points = _checked(white_points, "white-matter border")
+    pial_points = checked(pial_points, "pial border")
+    white_points = checked(white_points, "white-matter border")
     plane = Plane.through(pial_points, plane_normal)
-    step = _in_plane_voxel(image.grid, plane)
+    step = in_plane_voxel(image.grid, plane)
     pial, white = (
-        _curve(image.grid, plane, points, step, name)
+        flat_curve(image.grid, plane, points, step, name)
         for points, name in ((pial_points, "pial border"), (white_points, "white-matter border"))
     )
     if (place := crossing(pial, white)) is not None:
         raise InputError(
-            f"The pial and white-matter borders cross{_near(plane, place)}. Draw them side by side."
+            f"The pial and white-matter borders cross{near(plane, place)}. Draw them side by side."
         )
     ends = np.linalg.norm(pial[[0, -1]] - white[[0, -1]], axis=1).sum()
     swapped = np.linalg.norm(pial[[0, -1]] - white[[-1, 0]], axis=1).sum()
     white = white[::-1] if swapped < ends else white
     number = max(len(pial), len(white))
     middle = (evenly(pial, number) + evenly(white, number)) / 2
-    strip = _sampled(image, plane, resample(middle, step, even=True))
+    strip = sampled(image, plane, resample(middle, step, even=True))
     to_white = evenly(white, len(strip.points)) - strip.points
     strip = strip if (to_white * strip.across).sum() > 0 else strip.reversed()
     outer, inner = (
         _bridged(offsets_along(strip.points, strip.across, border)) for border in (pial, white)
     )
     nothing = np.zeros(len(outer))
-    return _result(strip, outer, inner, nothing, nothing, [])
+    return _result(Followed(strip, outer, inner, nothing, nothing, 0.0), [])
 
 
 def _bridged(values: NDArray) -> NDArray:
@@ -288,117 +177,7 @@ def _bridged(values: NDArray) -> NDArray:
     return np.interp(np.arange(len(values)), known, values[known])
 
 
-def _checked(points: NDArray, name: str) -> NDArray:
-    """Points (n, 3) without repeats, at least three of them."""
-    points = np.asarray(points, dtype=float).reshape(-1, 3)
-    moved = np.linalg.norm(np.diff(points, axis=0), axis=1) > SAME_POINT_MM
-    points = points[np.concatenate([[True], moved])] if len(points) else points
-    if len(points) < 3:
-        raise InputError(
-            f"The {name} has {len(points)} point{'' if len(points) == 1 else 's'}. "
-            "Place at least three along the motor cortex."
-        )
-    return points
-
-
-def _in_plane_voxel(grid: Grid, plane: Plane) -> float:
-    return min(voxel_along(grid, axis) for axis in plane.axes[:2])
-
-
-def _near(plane: Plane, place: NDArray) -> str:
-    r, a, s = plane.ras(place)
-    return f" near R {r:.1f}, A {a:.1f}, S {s:.1f} mm"
-
-
-def _curve(grid: Grid, plane: Plane, points: NDArray, step: float, name: str) -> NDArray:
-    """The drawn curve (n, 2) at even arc length, checked."""
-    curve = resample(spline(plane.flat(points)), step, even=True)
-    out = ~inside(grid, plane.ras(curve))
-    if out.any():
-        raise InputError(
-            f"The {name} leaves the volume{_near(plane, curve[np.argmax(out)])}. "
-            "Keep it within the image."
-        )
-    if (place := crossing(curve)) is not None:
-        raise InputError(
-            f"The {name} crosses itself{_near(plane, place)}. Move its points so that it runs "
-            "along the cortex once."
-        )
-    if (length := lengths(curve)[-1]) < SHORTEST_MM:
-        raise InputError(
-            f"The {name} is {length:.1f} mm long. Draw at least {SHORTEST_MM:.0f} mm along the "
-            "cortex."
-        )
-    return curve
-
-
-def _straighten(image: Image, points: NDArray, plane_normal: NDArray) -> _Strip:
-    points = _checked(points, "trace")
-    plane = Plane.through(points, plane_normal)
-    step = _in_plane_voxel(image.grid, plane)
-    return _sampled(image, plane, _curve(image.grid, plane, points, step, "trace"))
-
-
-def _sampled(image: Image, plane: Plane, curve: NDArray) -> _Strip:
-    """The image across a curve; depth rises to its left."""
-    voxel = _in_plane_voxel(image.grid, plane)
-    step = float(lengths(curve)[-1] / (len(curve) - 1))
-    across = normals(curve, smooth=NORMAL_SD_MM / step)
-    half = int(np.ceil(REACH_MM / voxel * SAMPLES_PER_VOXEL))
-    depths = np.arange(-half, half + 1) * (voxel / SAMPLES_PER_VOXEL)
-    values = sample(image, plane.ras(curve[:, None] + depths[:, None] * across[:, None]))
-    if not np.isfinite(values).any():
-        raise InputError("The image holds no values along the trace. Choose another image.")
-    return _Strip(plane, curve, across, depths, values, _filled(values), voxel)
-
-
-def _filled(values: NDArray) -> NDArray:
-    """Gaps in each column filled with its nearest known value, else the mean."""
-    known = np.isfinite(values)
-    if known.all():
-        return values
-    filled = np.where(known, values, np.nanmean(values))
-    places = np.arange(values.shape[1])
-    for column in np.flatnonzero(~known.all(axis=1) & known.any(axis=1)):
-        filled[column] = np.interp(places, places[known[column]], values[column, known[column]])
-    return filled
-
-
-def _taper(depths: NDArray) -> NDArray:
-    """Weight of a depth in the mean profile: what lies far from the curve is not its cortex."""
-    return np.clip((REACH_MM - np.abs(depths)) / 1.0, 0.02, 1)
-
-
-def _mean_fit(strip: _Strip, columns: NDArray, blur_voxel: float, rule: str) -> Fit:
-    """The model fitted to the mean of columns (n, m)."""
-    weights = _taper(strip.depths) * strip.depth_step / strip.voxel
-    pieces = max(1.0, strip.step * len(columns) / COHERENT_MM)
-    spread = float(np.median(columns.std(axis=0))) / np.sqrt(pieces)
-    return search(
-        strip.depths, columns.mean(axis=0)[None], weights, blur_voxel, THICKNESS_MM,
-        centre_sd=CENTRE_SD_MM, rule=rule, spread=spread,
-    )[0]  # fmt: skip
-
-
-def _oriented(strip: _Strip, pial_side: str) -> tuple[_Strip, Fit, bool]:
-    """The strip with CSF first, the fit of its mean profile, and whether that was clear."""
-    # The curve does not keep to one depth, so the mean profile is blurred by more than a voxel.
-    blurred = max(strip.voxel, 0.8)
-    ways = {"left": [strip.reversed()], "right": [strip]}.get(pial_side, [strip, strip.reversed()])
-    rule = RULES.get(pial_side, "known")
-    fits = [_mean_fit(way, way.filled, blurred, rule) for way in ways]
-    best = int(np.argmin([fit.score for fit in fits]))
-    if fits[best].gain < LEAST_GAIN:
-        raise InputError(
-            "No border of the cortex shows along the trace. Draw it along the middle of the gray "
-            "matter, or choose an image with more contrast."
-        )
-    steps = fits[best].parameters
-    clear = np.abs(steps[D_A]) > CLEAR_RATIO * np.abs(steps[D_M] + steps[D_B])
-    return ways[best], fits[best], bool(clear)
-
-
-def _pinned(strip: _Strip, pins: Sequence[Pin]) -> dict[str, NDArray]:
+def _pinned(strip: Strip, pins: Sequence[Pin]) -> dict[str, NDArray]:
     """For each border, (p, 2) rows of column number and depth in mm, at most one a column."""
     found: dict[str, dict[int, float]] = {border: {} for border in BORDERS}
     for pin in pins:
@@ -415,194 +194,7 @@ def _pinned(strip: _Strip, pins: Sequence[Pin]) -> dict[str, NDArray]:
     }
 
 
-def _follow(
-    strip: _Strip, fit: Fit, pinned: dict[str, NDArray], every: int
-) -> tuple[NDArray, NDArray]:
-    """Both borders (n,) in mm by dynamic programming with the fit's templates.
-
-    Args:
-        every: use only every so many columns, for a first look.
-    """
-    rough = max(1, round(PATH_STEP_MM / strip.depth_step))
-    depths, number = strip.depths[::rough], len(strip.points)
-    step = rough * strip.depth_step
-    noise = _noise(strip)
-    outer, inner = (
-        _mismatch(strip, template, noise)[:, ::rough]
-        + strip.step * DRIFT_PER_MM * 0.5 * ((depths - place) / DRIFT_SD_MM) ** 2
-        for template, place in zip(_templates(strip, fit), (fit.pial, fit.white), strict=True)
-    )
-    for cost, border in ((outer, "pial"), (inner, "white")):
-        for column, depth in pinned[border]:
-            used = int(column) // every * every
-            cost[used] += PIN_PRICE * ((depths - depth) / step) ** 2
-    stiffness = 0.5 * (step / (SLOPE_SD * strip.step * every)) ** 2
-    least, most = round(THICKNESS_MM[0] / step), round(THICKNESS_MM[1] / step)
-    paths = coupled_paths(every * outer[::every], every * inner[::every], least, most, stiffness)
-    columns = np.arange(number)
-    # The path moves in steps; its running mean does not.
-    a, b = (
-        gaussian_filter1d(
-            np.interp(columns, columns[::every], depths[path]), 0.6 / strip.step, mode="nearest"
-        )
-        for path in paths
-    )
-    return a, b
-
-
-def _noise(strip: _Strip) -> float:
-    """SD of the noise, from neighbouring columns."""
-    rough = np.diff(strip.filled, axis=0)
-    return float(1.4826 * np.median(np.abs(rough)) / np.sqrt(2)) + 1e-3 * float(
-        np.ptp(strip.filled)
-    )
-
-
-def _templates(strip: _Strip, fit: Fit) -> tuple[NDArray, NDArray]:
-    """What the image looks like around the pial and the white-matter border."""
-    half = round(TEMPLATE_HALF_MM / strip.depth_step)
-    at = np.arange(-half, half + 1) * strip.depth_step
-    pial, white = (
-        profile_model(fit.parameters[None], at + place)[0][0] for place in (fit.pial, fit.white)
-    )
-    return pial, white
-
-
-def _mismatch(strip: _Strip, template: NDArray, noise: float) -> NDArray:
-    """Half the chi-square (n, m) of a template at each place.
-
-    The local offset is free, and so within limits is the size of the edge.
-    """
-    number = len(template)
-    shape = template - template.mean()
-    ones = np.ones(number)
-    squares = correlate1d(strip.filled**2, ones, axis=1, mode="nearest")
-    sums = correlate1d(strip.filled, ones, axis=1, mode="nearest")
-    product = correlate1d(strip.filled, shape, axis=1, mode="nearest")
-    energy = float((shape**2).sum())
-    size = np.clip(product / energy, 0, STRONGEST)
-    chi = squares - sums**2 / number - 2 * size * product + size**2 * energy
-    chi += WEAKNESS * energy * np.maximum(1 - size, 0) ** 2
-    variance = noise**2 + MISFIT**2 * energy / number
-    scale = TRUST * strip.depth_step / strip.voxel / (2 * variance)
-    # A place that looks like no edge at all is as bad as any.
-    worst = 1.5 * energy
-    inner = slice(number // 2, -(number // 2))
-    known = np.full_like(chi, worst)
-    known[:, inner] = np.minimum(chi[:, inner], worst)
-    return scale * known
-
-
-def _aligned_fit(strip: _Strip, outer: NDArray, inner: NDArray, before: Fit) -> Fit:
-    """The fit of the mean profile with every column stretched to the same borders."""
-    a, b = float(outer.mean()), float(inner.mean())
-    shift = _warp(strip.depths, a, b, outer - a, inner - b)
-    columns = np.arange(len(outer))[:, None]
-    aligned = strip.at(columns, strip.depths + shift)
-    fit = _mean_fit(strip, aligned, strip.voxel, "known")
-    # Had the second look lost the cortex, the first would still stand.
-    lost = max(abs(fit.pial - a), abs(fit.white - b)) > 1.0
-    return before if lost else fit
-
-
-def _warp(
-    depths: NDArray, a: NDArray | float, b: NDArray | float, da: NDArray, db: NDArray
-) -> NDArray:
-    """How far to shift depths so that borders a + da, b + db come to lie on a, b."""
-    share = np.clip((depths - np.asarray(a)[..., None]) / np.asarray(b - a)[..., None], 0, 1)
-    return da[..., None] * (1 - share) + db[..., None] * share
-
-
-def _sharpen(
-    strip: _Strip, outer: NDArray, inner: NDArray, fit: Fit
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Sub-voxel borders at places along the curve.
-
-    Returns:
-        (p,) column numbers, (p, 2) pial and white-matter depths in mm, (p, 2) their SDs.
-    """
-    number = len(outer)
-    every = max(1, round(PLACE_MM / strip.step))
-    half = np.arange(0, (number + 1) // 2, every)
-    # Alike from both ends, so that a reversed curve gives the same.
-    places = np.unique(np.concatenate([half, number - 1 - half]))
-    reach = int(np.ceil(2 * PLACE_SD_MM / strip.step))
-    near = np.arange(-reach, reach + 1)
-    # At the ends of the curve a place has fewer neighbours, not repeated ones.
-    columns = places[:, None] + near
-    share = np.exp(-0.5 * (near * strip.step / PLACE_SD_MM) ** 2) * (
-        (columns >= 0) & (columns < number)
-    )
-    share /= share.sum(axis=1, keepdims=True)
-    columns = np.clip(columns, 0, number - 1)
-    a, b = outer[places], inner[places]
-    at = np.arange(-PLACE_MARGIN_MM, (b - a).max() + PLACE_MARGIN_MM, strip.depth_step)
-    shift = _warp(
-        at[None, None] + a[:, None, None], a[:, None], b[:, None],
-        outer[columns] - a[:, None], inner[columns] - b[:, None],
-    )  # fmt: skip
-    samples = strip.at(columns[..., None], at + a[:, None, None] + shift)
-    profiles = np.einsum("pc,pcn->pn", share, samples)
-    used = (at <= (b - a)[:, None] + PLACE_MARGIN_MM) * strip.depth_step / strip.voxel
-    start = np.repeat(fit.parameters[None], len(places), axis=0)
-    start[:, A], start[:, LOG_T] = 0, np.log(b - a)
-    span = float(np.ptp(profiles)) or 1.0
-    start[:, V:] /= span
-    start[:, V] = profiles[:, 0] / span - start[:, D_O] * (at[0] > -np.exp(start[:, LOG_W]))
-    start, noise = _linear_start(start, at, profiles / span, used)
-    parameters, curvature, _ = refine(start, at, profiles / span, used, noise, strip.voxel)
-    variances = border_variances(parameters, np.linalg.inv(curvature))[:, :2]
-    found = np.stack([parameters[:, A], np.exp(parameters[:, LOG_T]) + parameters[:, A]], axis=1)
-    moved = found - np.stack([np.zeros_like(a), b - a], axis=1)
-    # A place that ran away from the global optimum keeps the optimum and little weight.
-    errors = np.sqrt(np.maximum(variances, 1e-8))
-    astray = np.abs(moved) > np.maximum(0.6, 1.5 * strip.voxel)
-    moved, errors = np.where(astray, 0, moved), np.where(astray, 1.0, errors)
-    return places, np.stack([a, b], axis=1) + moved, np.hypot(errors, 0.01)
-
-
-def _linear_start(
-    start: NDArray, at: NDArray, profiles: NDArray, weights: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Levels that suit each place with the edges where they are, and the noise there."""
-    _, slopes = profile_model(start, at, jacobian=True)
-    design = slopes[:, V:] * np.sqrt(weights)[:, None]
-    ridge = np.diag([1e-6, 0.05, 1e-3, 1e-2, 1e-3, 0.05]) * weights.sum(axis=1).mean()
-    normal = design @ design.transpose(0, 2, 1) + ridge
-    off = (profiles - profile_model(start, at)[0]) * np.sqrt(weights)
-    start = start.copy()
-    start[:, V:] += np.linalg.solve(normal, design @ off[..., None])[..., 0]
-    left = weights * (profiles - profile_model(start, at)[0]) ** 2
-    noise = np.sqrt(left.sum(axis=1) / np.maximum(weights.sum(axis=1) - 6, 1)) + 1e-4
-    return start, np.full(len(start), float(np.median(noise)))
-
-
-def _smooth(
-    strip: _Strip, places: NDArray, depths: NDArray, errors: NDArray, pins: NDArray
-) -> tuple[NDArray, NDArray]:
-    """One border (n,) in mm as a cubic smoothing spline, and its SD (n,)."""
-    columns = np.arange(len(strip.points))
-    at, weights = places * strip.step, 1 / errors**2
-    values = depths
-    if len(pins):
-        near = np.abs(places[:, None] - pins[:, 0]).min(axis=1) * strip.step
-        kept = near > PIN_REACH_MM
-        at = np.concatenate([at[kept], pins[:, 0] * strip.step])
-        values = np.concatenate([values[kept], pins[:, 1]])
-        weights = np.concatenate([weights[kept], np.full(len(pins), 1e4 * weights.max())])
-        order = np.argsort(at)
-        at, values, weights = at[order], values[order], weights[order]
-    sd = np.interp(columns, places, errors)
-    if len(at) < 5:
-        return np.interp(columns * strip.step, at, values), sd
-    # Structure shorter than 2 pi SMOOTH_MM is damped to under half: smoothing by lam
-    # multiplies a wave of frequency w by 1 / (1 + lam w^4 spacing / weight).
-    stiffness = SMOOTH_MM**4 * np.median(1 / errors**2) / PLACE_MM
-    curve = make_smoothing_spline(at, values, weights, lam=stiffness)
-    return curve(columns * strip.step), sd
-
-
-def _before_columns_meet(strip: _Strip, outer: NDArray, inner: NDArray) -> tuple[NDArray, NDArray]:
+def _before_columns_meet(strip: Strip, outer: NDArray, inner: NDArray) -> tuple[NDArray, NDArray]:
     """Borders (n,) in mm that neither cross each other nor fold back on themselves."""
     turn = np.gradient(strip.across, axis=0)
     along = np.gradient(strip.points, axis=0)
@@ -614,7 +206,7 @@ def _before_columns_meet(strip: _Strip, outer: NDArray, inner: NDArray) -> tuple
     return outer, np.maximum(inner, outer + THICKNESS_MM[0] / 2)
 
 
-def _unclear(strip: _Strip) -> Finding:
+def _unclear(strip: Strip) -> Finding:
     r, a, s = strip.plane.ras(strip.points[len(strip.points) // 2])
     return Finding("pial_side_uncertain", (
         "Both borders look alike along the trace, so CSF and white matter may be taken for each "
@@ -622,14 +214,9 @@ def _unclear(strip: _Strip) -> Finding:
     ), True, (float(r), float(a), float(s)))  # fmt: skip
 
 
-def _result(
-    strip: _Strip,
-    outer: NDArray,
-    inner: NDArray,
-    outer_sd: NDArray,
-    inner_sd: NDArray,
-    findings: list[Finding],
-) -> Trace:
+def _result(found: Followed, findings: list[Finding]) -> Trace:
+    strip, outer_sd, inner_sd = found.strip, found.outer_sd, found.inner_sd
+    outer, inner = _before_columns_meet(strip, found.outer, found.inner)
     pial, white = (strip.points + d[:, None] * strip.across for d in (outer, inner))
     thickness = (distance(pial, white) + distance(white, pial)) / 2
     values, widths = _columns(strip, pial, white, outer, inner)
@@ -643,14 +230,14 @@ def _result(
     return Trace(
         strip.plane, lengths(strip.points), strip.plane.ras(strip.points), strip.depths,
         strip.values, outer, inner, strip.plane.ras(pial), strip.plane.ras(white),
-        outer_sd, inner_sd, thickness, thirds, mean, spread, (superficial, middle, deep),
-        hypointensity, hypointensity / float(thickness.mean()),
+        outer_sd, inner_sd, thickness, found.thickness_sd, thirds, mean, spread,
+        (superficial, middle, deep), hypointensity, hypointensity / float(thickness.mean()),
         tuple(findings + _doubts(strip, outer_sd, inner_sd)),
     )  # fmt: skip
 
 
 def _columns(
-    strip: _Strip, pial: NDArray, white: NDArray, outer: NDArray, inner: NDArray
+    strip: Strip, pial: NDArray, white: NDArray, outer: NDArray, inner: NDArray
 ) -> tuple[NDArray, NDArray]:
     """Map values (n, 20) at equal-area depths of every column, and its width (n,) in mm.
 
@@ -665,11 +252,11 @@ def _columns(
     area = (np.arange(BINS) + 0.5) / BINS
     depth = area * (top + bottom) / (top + np.sqrt(top**2 + area * (bottom**2 - top**2)))
     at = outer[:, None] + depth * (inner - outer)[:, None]
-    values = strip.at(np.arange(len(outer))[:, None], at)
+    values = strip.seen_at(np.arange(len(outer))[:, None], at)
     return values, ((top + bottom) / 2)[:, 0]
 
 
-def _doubts(strip: _Strip, outer_sd: NDArray, inner_sd: NDArray) -> list[Finding]:
+def _doubts(strip: Strip, outer_sd: NDArray, inner_sd: NDArray) -> list[Finding]:
     doubts = []
     for name, sd in (("pial", outer_sd), ("white-matter", inner_sd)):
         if (share := float((sd > MOST_SD_MM).mean())) > 0.1:
