@@ -34,7 +34,7 @@ from .study.measures import (
 from .study.outputs import OutputFolder
 from .study.participants import Participants, listed, read_participants
 from .study.placed import Comparison, Controls, Person, choose_controls, place
-from .study.privacy import Redaction
+from .study.privacy import Redaction, called, numbered
 from .study.table_reading import plain_id
 
 Progress = Callable[[str, float], Any]
@@ -150,8 +150,11 @@ def compare_patient(
             "findings": [asdict(finding) for finding in found.findings],
         }
         if not keep_identity:
-            names = {path: "patient" for role, path in files if role == "patient"}
-            record = Redaction({**names, patient: "patient", out: "results"}).plain(record)
+            given = [*source.measures, *source.profiles]
+            names = numbered(source.files, given, out).called
+            own_files = {path: called("patient", path) for path in _patient_files(patient)}
+            own_folder = {patient: "patient"} if patient.is_dir() else {}
+            record = Redaction({**names, **own_folder, **own_files}).plain(record)
         write_compare_report(found, folder.path("report.html"), record)
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))

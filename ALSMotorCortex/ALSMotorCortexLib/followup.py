@@ -18,6 +18,7 @@ from .study.followed import FollowUp, follow
 from .study.measures import MEASURE_FILES, Key, Sessions, find_files, read_sessions, select
 from .study.outputs import OutputFolder
 from .study.participants import read_participants
+from .study.privacy import numbered
 
 Progress = Callable[[str, float], Any]
 
@@ -65,6 +66,7 @@ def follow_up(
     out: Path,
     progress: Progress | None = None,
     command: Sequence[str] = (),
+    keep_identity: bool = False,
     pdf: bool = False,
 ) -> Followed:
     """Computes change per month, and writes tables and a page.
@@ -74,6 +76,7 @@ def follow_up(
         out: folder for the results.
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance.
+        keep_identity: whether the paths of tables, which may hold names, stand in the results.
         pdf: whether to write ``report.pdf``, too, where there is something to print it.
 
     Raises:
@@ -101,6 +104,9 @@ def follow_up(
             "platform": platform.platform(),
             "findings": [asdict(finding) for finding in found.findings],
         }
+        if not keep_identity:
+            given = [*inputs.measures, *inputs.dates, *inputs.retest]
+            record = numbered(inputs.files, given, out).plain(record)
         write_followup_report(found, folder.path("report.html"), record)
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import pdf
+from . import maps_command, pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "maps that have a unit")  # fmt: skip
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     pdf.add_pdf_argument(parser)
+    maps_command.add_identity_argument(parser)
 
 
 def run(
@@ -80,7 +81,14 @@ def run(
         participants=Path(arguments.participants) if arguments.participants else None,
         patterns=tuple(arguments.measure),
     )
-    return follow_up(inputs, Path(arguments.out), progress, command, arguments.pdf)
+    return follow_up(
+        inputs,
+        Path(arguments.out),
+        progress,
+        command,
+        arguments.keep_patient_identity,
+        arguments.pdf,
+    )
 
 
 def named_dates(texts: Sequence[str]) -> dict[str, float]:

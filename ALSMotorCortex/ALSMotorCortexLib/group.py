@@ -38,7 +38,7 @@ from .study.measures import (
 )
 from .study.outputs import OutputFolder
 from .study.participants import Omission, read_participants
-from .study.privacy import Redaction, called
+from .study.privacy import numbered
 
 USUAL = ("thickness_mean", "mean", "deep_hypointensity", "signal_thickness_ratio")
 """Measures that are compared unless others are asked for: few, because each more asks for a
@@ -145,7 +145,7 @@ def study(
         record = _record(found, files, command, started)
         if not keep_identity:
             given = [*measures, *curves, Path(participants)]
-            record = _redaction(files, given, Path(out)).plain(record)
+            record = numbered(files, given, Path(out)).plain(record)
         write_study_report(found, folder.path("report.html"), record)
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
@@ -278,13 +278,6 @@ def _write_tables(path: Callable[[str], Path], found: GroupStudy) -> None:
     group_tables.write_correlations(path, found.correlations)
     group_tables.write_profiles(path, found.profiles)
     group_tables.write_omissions(path, found.data.omissions)
-
-
-def _redaction(files: Sequence[Path], given: Sequence[Path], out: Path) -> Redaction:
-    """Calls each table by a number, since the folders above it may be named by a patient."""
-    names = {path: called(f"table-{n}", path) for n, path in enumerate(files, 1)}
-    folders = {path: "tables" for path in given if path.is_dir()}
-    return Redaction({**folders, **names, out: "results"})
 
 
 def _record(

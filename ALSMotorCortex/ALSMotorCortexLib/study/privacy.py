@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,19 @@ class Redaction:
             if path.suffix and not path.is_dir():
                 texts.setdefault(path.name, name)
         return {text: to for text, to in {**parents, **texts}.items() if len(text) > 2}
+
+
+def numbered(files: Sequence[Path], given: Sequence[Path], out: Path) -> Redaction:
+    """Calls tables by numbers, since the folders above them may be named by a patient.
+
+    Args:
+        files: the tables.
+        given: paths as the user gave them; folders among them count.
+        out: the folder for the results.
+    """
+    names = {path: called(f"table-{n}", path) for n, path in enumerate(files, 1)}
+    folders = {path: "tables" for path in given if path.is_dir()}
+    return Redaction({**folders, **names, out: "results"})
 
 
 def called(role: str, path: Path) -> str:
