@@ -16,19 +16,19 @@ from .cortex.motor_cortex import (
 )
 from .cortex.phantoms import CSF, GM, WM
 from .scene.drawn import coded
-from .scene.segmentations import Segment, add_segmentation
+from .scene.segmentations import add_segmentation
+from .scene.tissues import tissue_segment
 from .scene.volumes import add_volume
 
 SHAPE = (16, 160, 160)
 """Voxels along (k, j, i) of 0.5 x 0.25 x 0.25 mm: the hand knob and its surroundings."""
 
-# Colours and codes as in Slicer's terminology "SegmentationCategoryTypeModifier-DICOM-Master".
-_CATEGORY = "Segmentation category and type - DICOM master list~SCT^123037004^Anatomical Structure"
+# Label, tissue and name of each segment; an empty name is the tissue's own.
 _SEGMENTS = (
-    (GM, "M1 gray matter", (200, 200, 235), "SCT^389081007^Gray Matter"),
-    (WM, "White matter", (250, 250, 210), "SCT^389080008^White Matter"),
-    (CSF, "CSF", (85, 188, 255), "SCT^65216001^Cerebrospinal Fluid"),
-    (OTHER_BANK, "Opposite bank", (204, 121, 167), "SCT^389081007^Gray Matter"),
+    (GM, "gm", "M1 gray matter"),
+    (WM, "wm", ""),
+    (CSF, "csf", ""),
+    (OTHER_BANK, "other_bank", ""),
 )
 _UNITS = {
     "T2star": ("ms", "UCUM", "millisecond"),
@@ -61,15 +61,7 @@ def add_sample(scene: Any, case: MotorCortexCase) -> dict[str, Any]:
         nodes[name] = add_volume(scene, image, f"{group.capitalize()} {name}")
         _window(nodes[name].GetDisplayNode(), image.array)
         nodes[name].SetVoxelValueUnits(coded(*_UNITS[name]))
-    segments = [
-        Segment(
-            (label,),
-            name,
-            (rgb[0] / 255, rgb[1] / 255, rgb[2] / 255),
-            f"{_CATEGORY}~{code}~^^~Anatomic codes - DICOM master list~^^~^^",
-        )
-        for label, name, rgb, code in _SEGMENTS
-    ]
+    segments = [tissue_segment(tissue, (label,), name) for label, tissue, name in _SEGMENTS]
     name = f"{group.capitalize()} segmentation"
     nodes["segmentation"] = add_segmentation(scene, case.labels, segments, name)
     nodes["segmentation"].GetDisplayNode().SetOpacity2DFill(0.25)
