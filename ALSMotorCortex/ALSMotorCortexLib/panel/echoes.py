@@ -18,13 +18,13 @@ _TIME_COLUMN = 1
 
 SOURCES = {
     "typed": _("typed"),
-    "sequence": _("the sequence"),
-    "multi-volume": _("the multi-volume"),
-    "node": _("the volume"),
+    "sequence": _("sequence"),
+    "multi-volume": _("multi-volume"),
+    "node": _("volume"),
     "DICOM": _("DICOM"),
-    "file": _("the file's sidecar or header"),
-    "kept": _("the scene, kept from before"),
-    "name": _("the name"),
+    "file": _("file"),
+    "kept": _("scene"),
+    "name": _("name"),
     "": "",
 }
 """Where an echo time was found, in words."""
@@ -44,7 +44,10 @@ class EchoesSection(Section):
         table = ui.echoesTable
         table.columnCount = 3
         table.setHorizontalHeaderLabels([_("Echo"), _("Time (ms)"), _("Found in")])
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.setWordWrap(False)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         table.verticalHeader().hide()
         ui.echoesSelector.connect("checkedNodesChanged()", self.on_checked)
         table.connect("cellChanged(int,int)", self.on_time)

@@ -112,9 +112,10 @@ def _file(scene: Any, node: Any, folder: int) -> None:
 
 
 def _window(display: Any, array: NDArray) -> None:
-    """Gray levels of what is fitted; NaN would leave Slicer's own choice without any."""
+    """Gray levels for cortex and white matter; CSF lies far above them, and NaN, where nothing
+    is fitted, would leave Slicer's own choice without any."""
     finite = array[np.isfinite(array)]
     if finite.size:
-        low, high = (float(v) for v in np.percentile(finite, (1, 97)))
+        low, high = (float(v) for v in np.percentile(finite, (0.5, 90)))
         display.SetAutoWindowLevel(False)
-        display.SetWindowLevelMinMax(low, max(high, low + 1e-6))
+        display.SetWindowLevelMinMax(low, max(high + 0.6 * (high - low), low + 1e-6))
