@@ -131,7 +131,7 @@ def _correlations(found: GroupStudy) -> Iterator[str]:
         f"Within {_span([row.pearson.n for row in rows])} patients, measures were correlated with "
         f"{_listed(map(score_name, scores))}: Pearson’s r with Fisher’s z interval "
         f"({SOURCES['fisher']}) and Spearman’s rho with the variance of Bonett and Wright "
-        f"({SOURCES['bonett']})."
+        f"({SOURCES['bonett']}; p exact up to 8 patients)."
     )
     held = [row for row in rows if row.partial]
     if held:

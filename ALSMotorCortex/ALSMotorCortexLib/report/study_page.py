@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..study.group_correlation import ScoreCorrelation
     from ..study.statistics.descriptive import Description
 
-REGIONS = 7
+REGIONS = 9
 """Regions in one figure of boxes."""
 
 SCATTERS = 12
@@ -192,7 +192,7 @@ def _boxes(groups: Sequence[tuple[str, Sequence[Comparison]]]) -> Iterator[str]:
             part = rows[i : i + REGIONS]
             drawn = charts.boxes(part, unit_of(part[0]), [r.key.region for r in part])
             if drawn:
-                width = min(100, round(100 * (80 + 110 * len(part)) / 850))
+                width = min(100, round(100 * (80 + 110 * len(part)) / 960))
                 yield (
                     f"<figure style='width:max({width}%,min(100%,330px))'>"
                     f"<figcaption>{escape(name)}</figcaption>{drawn}</figure>"

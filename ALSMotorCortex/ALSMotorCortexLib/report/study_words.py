@@ -26,8 +26,8 @@ def measure_name(row: Comparison | ScoreCorrelation, with_unit: bool = True) -> 
 
 
 def unit_of(row: Comparison | ScoreCorrelation) -> str:
-    """The unit of an axis; a ratio has its name in its place."""
-    return words.unit_name(row.unit) or "ratio"
+    """The unit of an axis; a ratio says so, and a map without a unit says nothing."""
+    return "ratio" if row.unit == "1" else words.unit_name(row.unit)
 
 
 def score_name(score: str) -> str:

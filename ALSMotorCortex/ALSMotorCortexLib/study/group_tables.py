@@ -202,7 +202,7 @@ def _correlation(name: str, meaning: str, interval: str) -> tuple[Column, ...]:
     return (
         Column(f"{name}_n", "Patients it rests on.", f"{name}.n"),
         *estimate_columns(f"{name}_r", meaning, f"{name}.r", interval),
-        Column(f"{name}_p", "Its two-sided p, from t.", f"{name}.p"),
+        Column(f"{name}_p", "Its two-sided p.", f"{name}.p"),
         Column(f"{name}_q", f"{name}_p {BOTH_Q}.", f"{name}_q"),
     )
 

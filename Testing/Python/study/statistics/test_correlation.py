@@ -34,6 +34,23 @@ def test_spearman_against_scipy_with_ties() -> None:
     assert (got.r.value, got.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_spearman_of_few_pairs_is_exact_against_scipy_s_permutation_test(tied: bool) -> None:
+    x, y = data(4, n=6)[:, :2].T
+    x, y = (np.round(x), np.round(y)) if tied else (x, y)
+    theirs = stats.permutation_test(
+        (x,), lambda a: stats.spearmanr(a, y).statistic, permutation_type="pairings"
+    )
+    as_far = np.abs(theirs.null_distribution) >= abs(theirs.statistic) - 1e-12
+    assert spearman(x, y).p == pytest.approx(as_far.mean(), rel=1e-9)
+
+
+def test_a_perfect_order_of_few_is_no_proof() -> None:
+    """Two of the 24 orders of four things are as far from 0."""
+    assert spearman(np.arange(4.0), np.arange(4.0) ** 3).p == pytest.approx(2 / 24)
+    assert 0 < spearman(np.arange(12.0), np.arange(12.0) ** 3).p < 1e-8
+
+
 def test_spearman_s_interval_gives_bonett_s_example() -> None:
     """The example of ci.spear in D. Bonett's R package statpsych."""
     y = np.array([21.0, 4, 9, 12, 35, 18, 10, 22, 24, 1, 6, 8, 13, 16, 19])
