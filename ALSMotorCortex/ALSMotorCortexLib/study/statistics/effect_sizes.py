@@ -42,21 +42,19 @@ def noncentrality(t: float, df: float, level: float = LEVEL) -> tuple[float, flo
     # The root lies a few standard errors from t; the step doubles until it is in between.
     step = 4 * math.sqrt(1 + t * t / (2 * df))
 
+    def below(nc: float) -> float:
+        """P(T <= t). scipy gives NaN far in either tail, where it is 0 or 1 to 1e-13."""
+        p = float(special.nctdtr(df, nc, t))
+        return p if math.isfinite(p) else float(nc < t)
+
     def solve(p: float) -> float:
         reach = step
-        while True:
-            ends = [special.nctdtr(df, t + side * reach, t) - p for side in (-1, 1)]
-            if not np.isfinite(ends).all():
-                return math.nan
-            if ends[0] > 0 > ends[1]:
-                break
+        while not below(t - reach) > p > below(t + reach):
             reach *= 2
-        return float(
-            optimize.brentq(
-                lambda nc: special.nctdtr(df, nc, t) - p, t - reach, t + reach, xtol=1e-10
-            )
-        )
+        return float(optimize.brentq(lambda nc: below(nc) - p, t - reach, t + reach, xtol=1e-10))
 
+    if not math.isfinite(t):
+        return math.nan, math.nan
     return solve((1 + level) / 2), solve((1 - level) / 2)
 
 

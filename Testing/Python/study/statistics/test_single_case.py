@@ -146,6 +146,20 @@ def test_units_do_not_matter(value: float, scale: float, shift: float, n: int) -
     assert a.z.low <= a.z.value <= a.z.high
 
 
+@pytest.mark.parametrize("n", [3, 4, 14, 200])
+@pytest.mark.parametrize("z", [-60.0, -9.0, 0.0, 25.0])
+def test_extreme_values_have_an_interval(z: float, n: int) -> None:
+    """As a person without two thirds of the cortex would. Checked by the definition: the t of a
+    person at either end lies at the measured one in 2.5 % of samples."""
+    got = crawford_howell(z, sample(n))
+    assert got is not None
+    assert got.z.low < z < got.z.high
+    for end, p in ((got.z.low, 0.975), (got.z.high, 0.025)):
+        chi = stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1)
+        inner = z * math.sqrt(n) * np.sqrt(chi / (n - 1)) - end * math.sqrt(n)
+        assert stats.norm.cdf(inner).mean() == pytest.approx(p, abs=1e-4)
+
+
 def test_what_cannot_be_compared() -> None:
     assert crawford_howell(1.0, np.array([2.0])) is None
     assert crawford_howell(1.0, np.full(5, 2.0)) is None
