@@ -6,8 +6,12 @@ gets them: from files, noise estimated. What they mean:
 - The superficial layer's T2* comes out up to 6 % long: its voxels hold some CSF. Deep
   hypointensity follows, 0.015 to 0.035 too high, in patients and controls alike.
 - The other layers' T2* is within 1 %, thickness within 0.03 mm.
-- With borders from the trace tool instead of true labels, on the SNR-weighted mean of the echoes,
-  a control's thickness is within 0.05 mm, its deep hypointensity 0.03 to 0.07 too high.
+- With borders from the trace tool instead of true labels, on the SNR-weighted mean of the echoes:
+  thickness within 0.1 mm (over 14 subjects of each group the mean error is -0.02 mm in patients
+  and 0.00 mm in controls, the worst -0.07), T2* of the superficial layer up to 10 % long, of the
+  middle up to 6 %, of the deep within 3 %, deep hypointensity 0.03 to 0.07 too high.
+- Not so on T2* or R2* maps, where cortex and white matter hardly differ: traces come out 0.4 to
+  0.9 mm too thin on average, 1.6 mm at worst. Trace on a combined image.
 """
 
 from __future__ import annotations
@@ -40,6 +44,10 @@ THICKNESS_MM = 0.03
 SUPERFICIAL = (0.01, 0.06)
 OTHER_LAYERS = 0.01
 HYPOINTENSITY = (0.01, 0.04)
+
+TRACED_MM = 0.1
+TRACED_LAYERS = ((0.03, 0.10), (-0.015, 0.06), (-0.03, 0.015))
+TRACED_HYPOINTENSITY = (0.02, 0.075)
 
 
 @dataclass(frozen=True)
@@ -167,14 +175,21 @@ def traced(case: Case) -> tuple[Measurement, dict[str, float]]:
     return found, true
 
 
-def test_traced_borders_recover_a_control(cases: dict[str, Case]) -> None:
-    found, true = traced(cases["control"])
-    assert found.value("thickness_mean") == pytest.approx(true["thickness_mean"], abs=0.05)
-    for layer, (low, high) in ((1, (0.03, 0.09)), (2, (-0.015, 0.015)), (3, (-0.015, 0.015))):
+@pytest.mark.parametrize("group", GROUPS)
+def test_traced_borders_recover_thickness(cases: dict[str, Case], group: str) -> None:
+    found, true = traced(cases[group])
+    assert found.value("thickness_mean") == pytest.approx(true["thickness_mean"], abs=TRACED_MM)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_traced_borders_recover_layers(cases: dict[str, Case], group: str) -> None:
+    found, true = traced(cases[group])
+    for layer, (low, high) in enumerate(TRACED_LAYERS, 1):
         name = f"layer_{layer}_mean"
         assert low < found.value(name, map="T2star") / true[name] - 1 < high
-    high = found.value("deep_hypointensity", map="T2star") - true["deep_hypointensity"]
-    assert 0.02 < high < 0.07
+    low, high = TRACED_HYPOINTENSITY
+    apart = found.value("deep_hypointensity", map="T2star") - true["deep_hypointensity"]
+    assert low < apart < high
 
 
 def test_dephasing_of_thick_slices_is_corrected_from_the_phase() -> None:
