@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ALSMotorCortexLib import group
@@ -136,3 +138,26 @@ def test_progress_only_rises_and_ends(tmp_path: Path) -> None:
         progress=lambda step, fraction: told.append(fraction),
     )  # fmt: skip
     assert told == sorted(told) and told[-1] == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tables_full_of_holes_are_never_a_fault(tmp_path: Path, seed: int) -> None:
+    """Few participants, many missing values, ties and constants: results or a sentence."""
+    rng = np.random.default_rng(seed)
+    simulated = SimulatedStudy(seed, *(int(n) for n in rng.integers(0, 8, 2)))
+    for row in simulated.measures[1:]:
+        chance = rng.random()
+        row[4] = "n/a" if chance < 0.2 else round(float(row[4]), 1 if chance < 0.5 else 4)
+        row[4] = 2.0 if row[1] == "left_hand" and seed % 2 else row[4]
+    for table, first in ((simulated.participants, 2), (simulated.profiles, 6)):
+        for row in table[1:]:
+            row[first:] = [v if rng.random() > 0.3 else "n/a" for v in row[first:]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            found = run(tmp_path, simulated)
+        except InputError:
+            assert len(simulated.labels) == 0
+            return
+    counted = sum(row.patients.n + row.patients.missing for row in found.comparisons)
+    assert counted == found.data.patient.sum() * len(found.comparisons)
