@@ -46,6 +46,8 @@ Each `sub-<label>/[ses-<label>/]anat/` holds, on the grid of the label map:
 - `*_desc-depthEquivolume_map.nii.gz`, `*_desc-depthEquidistant_map.nii.gz`: depth, 0 pial to 1
   white matter; exactly 0 is no value
 - `*_desc-layers_dseg.nii.gz`: layers, 1 is superficial
+- for thick slices `*_desc-angle_map.nii.gz`: degrees between the cortex's normal and the slices;
+  where it was measured within them `*_desc-correctedThickness_map.nii.gz`: mm
 - `*_desc-cortical_measures.tsv`: all single numbers; `*_desc-laminar_profile.tsv`: profiles
 - `*_desc-cortical_provenance.json`: inputs, settings, versions, checksums; its presence tells
   that the participant's results are whole
