@@ -13,13 +13,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.obliquity import STEEPEST, slice_axis
 from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
 from ALSMotorCortexLib.cortex.result import RIBBON, Measurement
 from ALSMotorCortexLib.cortex.slice_phantoms import SlicePhantom, make_slices
-from known_ribbons import AXIAL, SETTINGS, hidden, rearranged, tube, turned
+from known_ribbons import AXIAL, SETTINGS, hidden, rearranged, scrambled, tube, turned
 
 FINE, COARSE = (1.5, 0.25, 0.25), (2.0, 0.5, 0.5)
 ALL = AXIAL.with_values({"max_angle": 60.0})
@@ -310,6 +311,32 @@ def test_scaling_scales_corrected_thickness_and_keeps_the_angle() -> None:
     measured = measure(Image(labels.array, grid), AXIAL)
     assert np.abs(measured.thickness_corrected / 1.5 - base.thickness_corrected).mean() < 0.02
     assert np.abs(measured.angle - base.angle).mean() < 0.7
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 500),
+    thick=st.sampled_from([0, 1, 2]),
+    plane=st.sampled_from(["none", "axial", "coronal", "sagittal"]),
+    style=st.sampled_from(["tissue", "rim"]),
+)
+def test_whatever_the_labels_angles_lie_in_range_and_correction_never_thickens(
+    seed, thick, plane, style
+) -> None:
+    blobs = scrambled(seed, 1.2).array
+    spacing = tuple(1.8 if axis == thick else 0.3 for axis in range(3))
+    chosen = SETTINGS.with_values({"plane": plane, "label_style": style})
+    try:
+        measured = measure(Image(blobs, Grid.from_spacing(blobs.shape, spacing)), chosen)
+    except InputError:
+        return
+    angle = measured.angle[np.isfinite(measured.angle)]
+    assert ((angle >= 0) & (angle < STEEPEST + 0.01)).all()
+    if plane != "none":
+        corrected, thickness = measured.thickness_corrected, measured.thickness
+        known = np.isfinite(corrected)
+        assert (corrected[known] <= 1.0001 * thickness[known]).all()
+        assert not measured.steep[np.isnan(measured.angle)].any()
 
 
 # The volume's edge
