@@ -54,9 +54,11 @@ class Beside:
         Raises:
             InputError: a table cannot be used, or the case is not in the readings.
         """
-        from .compare import read_controls
+        controls = None
+        if self.controls is not None:
+            from .compare import read_controls  # brings scipy.stats, which takes a while
 
-        controls = read_controls(self.controls) if self.controls is not None else None
+            controls = read_controls(self.controls)
         every = [one for path in self.readings for one in read_readings(path)]
         own = tuple(one for one in every if _bare(one.case_id) == _bare(self.case))
         if self.readings and not own:
