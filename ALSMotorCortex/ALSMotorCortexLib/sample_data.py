@@ -15,7 +15,7 @@ from .cortex.motor_cortex import (
     synthetic_motor_cortex,
 )
 from .cortex.phantoms import CSF, GM, WM
-from .scene.drawn import coded
+from .scene.markups import coded
 from .scene.segmentations import add_segmentation
 from .scene.tissues import tissue_segment
 from .scene.volumes import add_volume

@@ -16,7 +16,7 @@ from ALSMotorCortexLib.study.nifti import write_nifti
 slicer = pytest.importorskip("slicer")
 
 from ALSMotorCortexLib.scene.caliper import CaliperLogic  # noqa: E402
-from ALSMotorCortexLib.scene.drawn import points_of  # noqa: E402
+from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import read_volume  # noqa: E402
 from drawn_markups import RING, across, add_cortex, along, put, save, scene_with_markups  # noqa: E402

@@ -20,14 +20,8 @@ from ..cortex.drawn import (
 )
 from ..cortex.grid import Image
 from .colors import series_color
-from .drawn import (
-    DrawnLogic,
-    Followed,
-    keep_record,
-    points_of,
-    record_of,
-    set_readings,
-)
+from .drawn import DrawnLogic, Followed
+from .markups import keep_record, points_of, record_of, set_readings
 from .translation import tr as _
 
 _EMPTY = {

@@ -20,45 +20,16 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
-from ..cortex.drawn import RECORD, Reading
+from ..cortex.drawn import RECORD
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Finding
+from .folders import file_together, remove_empty_folder
 from .translation import tr as _
 from .volumes import IRON, read_volume
 
 DRAWN = "ALSMotorCortex.Drawn"
 """Node attribute that says what a markup is: ``caliper``, ``trace`` or ``borders``."""
-
-_PRIVATE = "99ALSMC"
-# DICOM has no code for cortical thickness; "Length" is what it is in the standard's terms
-# (PS3.16, context group 7470). The ratios are this project's own.
-_QUANTITIES = {
-    "thickness": ("410668003", "SCT", "Length"),
-    "thickness_mean": ("410668003", "SCT", "Length"),
-    "deep_hypointensity": ("deep_hypointensity", _PRIVATE, "Deep hypointensity"),
-    "signal_thickness_ratio": (
-        "signal_thickness_ratio",
-        _PRIVATE,
-        "Signal-hypointensity-to-thickness",
-    ),
-}
-_UNITS = {
-    "mm": ("mm", "UCUM", "millimeter"),
-    "1": ("1", "UCUM", "no units"),
-    "1/mm": ("/mm", "UCUM", "per millimeter"),
-}
-# The plugin that shows each class in the subject hierarchy.
-_PLUGINS = {
-    "vtkMRMLMarkupsLineNode": "Markups",
-    "vtkMRMLMarkupsCurveNode": "Markups",
-    "vtkMRMLMarkupsFiducialNode": "Markups",
-    "vtkMRMLScalarVolumeNode": "Volumes",
-    "vtkMRMLTableNode": "Tables",
-    "vtkMRMLPlotChartNode": "Plots",
-    "vtkMRMLPlotSeriesNode": "Plots",
-    "vtkMRMLSegmentationNode": "Segmentations",
-}
 
 
 @dataclass
@@ -400,7 +371,7 @@ class DrawnLogic:
             if (node := self.scene.GetNodeByID(made)) is not None:
                 self.scene.RemoveNode(node)
         if not self.scene.IsNodePresent(followed.node):
-            _remove_empty_folder(self.scene, followed.node)
+            remove_empty_folder(self.scene, followed.node)
 
     # Nodes --------------------------------------------------------------------------------
 
@@ -476,80 +447,6 @@ def drawn_in(scene: Any) -> list[Any]:
     return [node for node in nodes if node.GetAttribute(DRAWN)]
 
 
-def points_of(node: Any, preview: bool = False) -> NDArray[np.float64]:
-    """(n, 3) world RAS mm of a markup's points that are placed.
-
-    Args:
-        preview: whether the point that follows the mouse counts too.
-    """
-    kept = {node.PositionDefined} | ({node.PositionPreview} if preview else set())
-    return np.array(
-        [
-            node.GetNthControlPointPositionWorld(n)
-            for n in range(node.GetNumberOfControlPoints())
-            if node.GetNthControlPointPositionStatus(n) in kept
-        ],
-        dtype=float,
-    ).reshape(-1, 3)
-
-
-def record_of(node: Any) -> str:
-    """The options that a markup keeps, as text; empty where it has none."""
-    measurement = node.GetMeasurement(RECORD)
-    return measurement.GetDescription() if measurement else ""
-
-
-def keep_record(node: Any, text: str) -> None:
-    """Keeps options with a markup; they are saved in its ``.mrk.json``."""
-    measurement = node.GetMeasurement(RECORD)
-    if measurement is None:
-        measurement = slicer.vtkMRMLStaticMeasurement()
-        measurement.SetName(RECORD)
-        measurement.SetEnabled(False)
-        node.AddMeasurement(measurement)
-    if measurement.GetDescription() != text:
-        measurement.SetDescription(text)
-        node.StorableModified()
-
-
-def set_readings(node: Any, values: Mapping[str, Reading], known: bool) -> None:
-    """Puts numbers into a markup's own measurements.
-
-    They show in the Markups module and in the views, and are saved in its ``.mrk.json``.
-
-    Args:
-        values: by title.
-        known: False to say that there are none now.
-    """
-    for title, reading in values.items():
-        measurement = node.GetMeasurement(title) or _new_measurement(node, reading)
-        if known and np.isfinite(reading.value):
-            measurement.SetDisplayValue(reading.value)
-        else:
-            measurement.ClearValue(slicer.vtkMRMLMeasurement.InsufficientInput)
-    node.UpdateAllMeasurements()
-
-
-def _new_measurement(node: Any, reading: Reading) -> Any:
-    measurement = slicer.vtkMRMLStaticMeasurement()
-    measurement.SetName(reading.title)
-    measurement.SetUnits("" if reading.unit == "1" else reading.unit)
-    measurement.SetPrintFormat({"mm": "%.2f %s", "1/mm": "%.3f %s"}.get(reading.unit, "%.2f"))
-    measurement.SetQuantityCode(coded(*_QUANTITIES[reading.measure]))
-    measurement.SetUnitsCode(coded(*_UNITS[reading.unit]))
-    if reading.measure == "thickness_mean":
-        measurement.SetDerivationCode(coded("373098007", "SCT", "Mean"))
-    node.AddMeasurement(measurement)
-    return measurement
-
-
-def coded(value: str, scheme: str, meaning: str) -> Any:
-    """A vtkCodedEntry."""
-    entry = slicer.vtkCodedEntry()
-    entry.SetValueSchemeMeaning(value, scheme, meaning)
-    return entry
-
-
 def set_columns(table: Any, columns: Mapping[str, NDArray]) -> None:
     """Replaces the values of a table node's columns, with one event."""
     modifying = table.StartModify()
@@ -569,61 +466,6 @@ def set_columns(table: Any, columns: Mapping[str, NDArray]) -> None:
     data.Modified()
     table.Modified()
     table.EndModify(modifying)
-
-
-def file_together(scene: Any, name: str, nodes: list[Any]) -> int:
-    """Puts nodes into the subject-hierarchy folder of a name, made where missing.
-
-    A node that the user has put into a folder of his own stays there.
-
-    Returns:
-        the folder's item ID.
-    """
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    root = hierarchy.GetSceneItemID()
-    folder = _folder(hierarchy, name) or hierarchy.CreateFolderItem(root, name)
-    for node in nodes:
-        item = hierarchy.GetItemByDataNode(node)
-        if not item and (plugin := _PLUGINS.get(node.GetClassName())):
-            hierarchy.CreateItem(folder, node, plugin)
-        elif item and hierarchy.GetItemParent(item) == root:
-            hierarchy.SetItemParent(item, folder)
-    return folder
-
-
-def _folder(hierarchy: Any, name: str) -> int:
-    """The folder item of a name at the top of the hierarchy, 0 where there is none."""
-    children = vtk.vtkIdList()
-    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), children)
-    items = [children.GetId(n) for n in range(children.GetNumberOfIds())]
-    return next(
-        (
-            item
-            for item in items
-            if hierarchy.GetItemName(item) == name
-            and hierarchy.GetItemLevel(item)
-            == slicer.vtkMRMLSubjectHierarchyConstants.GetSubjectHierarchyLevelFolder()
-        ),
-        0,
-    )
-
-
-def _remove_empty_folder(scene: Any, node: Any) -> None:
-    """Removes the folder that a markup was in, if it holds nothing else."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    folder = _folder(hierarchy, node.GetName())
-    if not folder:
-        return
-    children = vtk.vtkIdList()
-    hierarchy.GetItemChildren(folder, children)
-    items = [children.GetId(n) for n in range(children.GetNumberOfIds())]
-    # Items of removed nodes may stay: without the application until the scene is saved.
-    nodes = [hierarchy.GetItemDataNode(item) for item in items]
-    if not any(hierarchy.GetItemLevel(item) for item in items) and not any(
-        other is not None and scene.IsNodePresent(other) for other in nodes
-    ):
-        for item in (*items, folder):
-            hierarchy.RemoveItem(item, False, False)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import slicer
 from numpy.typing import NDArray
 
 from ..cortex.grid import Image
-from .drawn import coded
 from .inputs import all_nodes, in_scene
+from .markups import coded
 from .translation import tr as _
 from .volumes import add_volume
 

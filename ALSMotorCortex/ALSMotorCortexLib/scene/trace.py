@@ -25,17 +25,10 @@ from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.trace import BORDERS, Pin, Trace
 from .colors import series_color
-from .drawn import (
-    DRAWN,
-    DrawnLogic,
-    Followed,
-    file_together,
-    keep_record,
-    points_of,
-    record_of,
-    set_readings,
-)
+from .drawn import DRAWN, DrawnLogic, Followed
+from .folders import file_together
 from .layout import STRAIGHT
+from .markups import keep_record, points_of, record_of, set_readings
 from .traced_segments import put_ribbon
 from .translation import tr as _
 from .volumes import set_image

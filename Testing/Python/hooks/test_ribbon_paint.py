@@ -13,7 +13,7 @@ slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
 from ALSMotorCortexLib.hooks.ribbon_paint import PARTS, grid_of, paint, ribbon_of  # noqa: E402
-from ALSMotorCortexLib.scene.drawn import points_of  # noqa: E402
+from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
 from drawn_markups import add_cortex, along, put, scene_with_markups  # noqa: E402
 

@@ -15,7 +15,8 @@ vtk = pytest.importorskip("vtk")
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image  # noqa: E402
 from ALSMotorCortexLib.scene.caliper import CaliperLogic  # noqa: E402
-from ALSMotorCortexLib.scene.drawn import DRAWN, points_of  # noqa: E402
+from ALSMotorCortexLib.scene.drawn import DRAWN  # noqa: E402
+from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume, set_image  # noqa: E402
 from drawn_markups import RING, across, add_cortex, put, reopened, value  # noqa: E402
 

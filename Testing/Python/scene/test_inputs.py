@@ -11,7 +11,6 @@ from ALSMotorCortexLib.cortex.settings import PRIORITY
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
-from ALSMotorCortexLib.scene.drawn import coded  # noqa: E402
 from ALSMotorCortexLib.scene.inputs import (  # noqa: E402
     LABELS,
     Inputs,
@@ -23,6 +22,7 @@ from ALSMotorCortexLib.scene.inputs import (  # noqa: E402
     suggest,
     suggest_segments,
 )
+from ALSMotorCortexLib.scene.markups import coded  # noqa: E402
 from ALSMotorCortexLib.scene.results import RESULT, new_scene  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import Segment, add_segmentation  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import IRON, add_volume  # noqa: E402

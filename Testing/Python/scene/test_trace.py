@@ -16,7 +16,7 @@ from ALSMotorCortexLib.cortex.settings import Settings
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from ALSMotorCortexLib.scene.drawn import points_of  # noqa: E402
+from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
 from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume  # noqa: E402
