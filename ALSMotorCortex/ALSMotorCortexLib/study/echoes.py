@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
+from ..cortex.motion import Motion
 from ..cortex.motion import register as register_image
 from ..cortex.result import Finding
 from . import images, provenance
@@ -33,6 +34,9 @@ LONGEST_MS = 500.0
 
 # Echo times that agree to this share are the same: headers round.
 _SAME_TIME = 0.01
+
+# A movement smaller than this cannot be told from none, and undoing it would only blur.
+_STILL_VOXELS = 0.75
 
 _NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _BIDS = re.compile(r"_echo-(\d+)(_\w+-\w+)*_(MEGRE|GRE|T2starw)\.nii(\.gz)?$")
@@ -711,14 +715,13 @@ def _on_one_grid(
     first = echoes[0].image
     pictures, findings = [first], []
     for n, echo in enumerate(echoes[1:], 2):
+        same = first.grid.same_as(echo.image.grid, 0.01 * min(first.grid.spacing))
         if register:
             picture, motion = register_image(echo.image, first)
-            text = (
-                f"Echo {n} was moved onto echo 1 by {motion.shift_mm:.2f} mm and "
-                f"{motion.angle_deg:.2f} degrees, and interpolated."
-            )
-            findings.append(Finding("echo_registered", text))
-        elif first.grid.same_as(echo.image.grid, 0.01 * min(first.grid.spacing)):
+            still = same and motion.voxels < _STILL_VOXELS
+            picture = echo.image if still else picture
+            findings.append(_moved(n, motion, still))
+        elif same:
             picture = echo.image
         else:
             raise InputError(
@@ -729,6 +732,20 @@ def _on_one_grid(
         pictures.append(picture)
         tell(0.5 + 0.5 * n / len(echoes))
     return pictures, findings
+
+
+def _moved(n: int, motion: Motion, still: bool) -> Finding:
+    if still:
+        text = (
+            f"Echo {n} lies where echo 1 does to within {_STILL_VOXELS:g} voxels and is left as "
+            "it is."
+        )
+        return Finding("echo_still", text)
+    text = (
+        f"Echo {n} was moved onto echo 1 by {motion.shift_mm:.2f} mm and {motion.angle_deg:.2f} "
+        "degrees, and interpolated."
+    )
+    return Finding("echo_registered", text)
 
 
 def _difference(grid: Grid, other: Grid) -> str:
