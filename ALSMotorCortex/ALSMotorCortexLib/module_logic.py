@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import slicer
 
 from . import window_echoes
+from .pdf import write_pdf
 from .scene import chosen, kept, layout, results, runner, tables, views
 from .scene.caliper import CaliperLogic
 from .scene.echoes import Frame
@@ -177,6 +179,10 @@ class ModuleLogic:
             InputError: the file cannot be written, or the report's data not be read.
         """
         save_report(path, *kept.recall(nodes), pictures)
+
+    def print_report(self, page: Path, pdf: Path) -> str:
+        """Prints a report page to PDF with a browser of this machine; says why not, or nothing."""
+        return " ".join(finding.message for finding in write_pdf(page, pdf))
 
     # Calipers and traces --------------------------------------------------------------------
 

@@ -68,6 +68,29 @@ qSlicerSegmentEditorAbstractEffect qSlicerSegmentEditorScriptedEffect
 qSlicerSubjectHierarchyScriptedPlugin qSlicerWidget qSlicerScriptedLoadableModuleWidget
 qSlicerAbstractModule qSlicerAbstractModuleWidget
 """
+# Classes that not every Slicer has, as their header declares them. A Slicer without Qt WebEngine
+# lacks this one (Base/QTGUI/qSlicerWebWidget.h); what asks for it must look whether it is there.
+DECLARED: dict[str, dict[str, Any]] = {
+    "qSlicerWebWidget": {
+        "module": "slicer",
+        "base": "QWidget",
+        "signals": [
+            "evalResult(QString,QString)",
+            "loadFinished(bool)",
+            "loadProgress(int)",
+            "loadStarted()",
+            "pdfPrintingFinished(QString,bool)",
+        ],
+        "slots": ["printToPdf(QString)", "printToPdf(QString,QPageLayout)", "setUrl(QString)"],
+        "properties": [
+            "handleExternalUrlWithDesktopService",
+            "internalHosts",
+            "javaScriptConsoleMessageLoggingEnabled",
+            "url",
+        ],
+        "names": ["evalJS", "setHtml", "webView"],
+    },
+}
 # Arguments without which no object of a class can be made.
 MADE_FROM = {
     "QBoxLayout": lambda qt: (qt.QBoxLayout.TopToBottom,),
@@ -151,7 +174,7 @@ def widgets() -> dict[str, Any]:
                 found[known] = facts(module_of, meta, class_named(known))
                 meta = meta.superClass()
     reduce_names(found)
-    return dict(sorted(found.items()))
+    return dict(sorted({**DECLARED, **found}.items()))
 
 
 def reduce_names(found: dict[str, Any]) -> None:
@@ -238,7 +261,9 @@ def everything() -> dict[str, list[str]]:
     return {
         "qt": sorted(n for n in dir(qt) if n[0] != "_"),
         "ctk": sorted(n for n in dir(ctk) if n[0] != "_"),
-        "slicer": sorted(n for n in dir(slicer) if n.startswith(("qMRML", "qSlicer"))),
+        "slicer": sorted(
+            {*DECLARED, *(n for n in dir(slicer) if n.startswith(("qMRML", "qSlicer")))}
+        ),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from . import printing
 from .pictures import screenshots
 from .section import Section
 
@@ -35,6 +37,20 @@ class ReportSection(Section):
         if not path.currentPath:
             return
         with self.message(), slicer.util.WaitCursor():
-            nodes = self.panel["results"].nodes()
-            self.logic.save_report(nodes, path.currentPath, screenshots())
-            self.say(_("Saved as {file}.").format(file=path.currentPath))
+            self.say(self._save(Path(path.currentPath)))
+
+    def _save(self, path: Path) -> str:
+        """Saves the page, and prints it where the file is to be a PDF; says what came of it."""
+        printed = path.suffix.lower() == ".pdf"
+        page = path.with_suffix(".html") if printed else path
+        nodes = self.panel["results"].nodes()
+        self.logic.save_report(nodes, str(page), screenshots())
+        if printed:
+            reason = (
+                printing.print_page(page, path)
+                if printing.has_engine()
+                else self.logic.print_report(page, path)
+            )
+            if reason:
+                return _("Saved as {file}.").format(file=page) + " " + reason
+        return _("Saved as {file}.").format(file=path)
