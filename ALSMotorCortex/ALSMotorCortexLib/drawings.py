@@ -207,6 +207,7 @@ def _numbers(found: Caliper | Trace) -> list[tuple[str, float, str]]:
     if isinstance(found, Caliper):
         rows += [("thickness_error", float(found.thickness_sd), "mm")]
         return [*rows, ("tilt", float(found.tilt), "deg")]
+    rows += [("thickness_error", float(found.mean_thickness_sd), "mm")]
     rows += [("thickness_sd", float(np.std(found.thickness)), "mm")]
     return [*rows, ("length", float(found.positions[-1]), "mm")]
 

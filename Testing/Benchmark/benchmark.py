@@ -4,8 +4,8 @@
 
 Parts: ``accuracy`` on phantoms of known truth, ``speed`` on phantoms, ``real`` 7 T data where it
 is on the machine, ``growth`` with the size of the ribbon up to 10 million voxels, ``maps`` from
-echoes, ``tilt`` of thick slices against the cortex. pyEzzi is measured in the same run where it
-is installed, LN2_LAYERS where ``--ln2-layers`` names it.
+echoes, ``tilt`` of thick slices against the cortex, ``trace`` for traces and calipers. pyEzzi is
+measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names it.
 ``--readme`` puts the tables, less those of single shapes, between the README's two markers.
 """
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ALSMotorCortex"))
 
 import accuracy  # noqa: E402
+import benchmark_trace  # noqa: E402
 import linearity  # noqa: E402
 import relaxometry  # noqa: E402
 import speed  # noqa: E402
@@ -31,7 +32,7 @@ from peers import LayNii, find_laynii  # noqa: E402
 from tables import machine  # noqa: E402
 
 MARKERS = ("<!-- benchmark: start -->", "<!-- benchmark: end -->")
-PARTS = ("accuracy", "speed", "real", "growth", "maps", "tilt")
+PARTS = ("accuracy", "speed", "real", "growth", "maps", "tilt", "trace")
 
 
 def main() -> None:
@@ -89,6 +90,8 @@ def sections(options: argparse.Namespace, laynii: LayNii | None) -> Iterator[str
         yield from relaxometry.report(options.quick, options.shared)
     if "tilt" in options.parts:
         yield from tilt.report(options.quick)
+    if "trace" in options.parts:
+        yield from benchmark_trace.report(options.quick)
 
 
 def with_tables(readme: str, texts: list[str]) -> str:

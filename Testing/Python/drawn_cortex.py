@@ -16,6 +16,10 @@ T2STAR_BAND = (170.0, 100.0, 60.0, 75.0)
 T1W = (20.0, 60.0, 60.0, 100.0)
 # How finely a voxel is divided; its error, half a part, is 0.016 mm at 0.25 mm.
 PARTS = 8
+# A cortex whose dark band fades into white matter; see `Ring.band` and `Ring.ramp`. Nearly all
+# that a plain step shows at the white-matter border is 3 of 100.
+T2STAR_FADING = (170.0, 100.0, 100.0, 73.0)
+FADING_RAMP = -24.0
 CONTRASTS = {"t2star": T2STAR, "als": T2STAR_ALS, "band": T2STAR_BAND, "t1w": T1W}
 
 
@@ -30,6 +34,9 @@ class Ring:
         centre: mm along (right, anterior).
         sulcus: width in mm of the CSF before another bank of gray matter; infinite for none.
         blade: width in mm of the white matter before another bank; infinite for none.
+        band: height, and depth and width over the thickness, of a band that is added within
+            the cortex and fades into white matter; None for none.
+        ramp: what is added at the white-matter border, less and less towards the pial one.
     """
 
     radius: float = 10.0
@@ -38,6 +45,8 @@ class Ring:
     centre: tuple[float, float] = (17.1, 16.9)
     sulcus: float = np.inf
     blade: float = np.inf
+    band: tuple[float, float, float] | None = None
+    ramp: float = 0.0
 
     @property
     def inwards(self) -> int:
@@ -89,5 +98,12 @@ class Ring:
         csf, gray, deep, white = levels
         edges = np.array([0, 2 / 3, 1]) * self.thickness
         values = np.array([csf, gray, deep, white])[np.searchsorted(edges, depth)]
+        share = depth / self.thickness
+        inside = (share > 0) & (share < 1)
+        values = values + np.where(inside, self.ramp * share, 0)
+        if self.band:
+            height, middle, width = self.band
+            fading = height * np.exp(-(((share - middle) / width) ** 2) / 2)
+            values = values + np.where(inside, fading, 0)
         values = np.where(depth < -self.sulcus, gray, values)
         return np.where(depth > self.thickness + self.blade, gray, values)

@@ -11,7 +11,7 @@ in T1-weighted images; there the caller says that CSF is the dark end, or names 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ LEAST_CHANGE_SDS = 3.0
 MOST_SD_MM = 0.3
 MOST_TILT_DEG = 30.0
 CLEAR_RATIO = 1.6
+NORMAL_95 = 1.96
+# On synthetic cortices of controls and patients the 95 % interval of a fit holds the truth in
+# 88 % of calipers; so much wider it holds it about as often as it should.
+WIDER = 1.3
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Caliper:
         positions, profile: (n,) mm and map values, averaged over the width.
         pial, white: position of the pial and the white-matter border.
         pial_sd, white_sd: their standard errors in mm, from the curvature of the fit and
-            the spread over rival fits.
+            the spread over rival fits, with and without a band of iron.
         pial_ras, white_ras: (3,) the borders in RAS mm.
         thickness: mm between the borders, along the line.
         thickness_sd: its standard error in mm.
@@ -88,6 +92,16 @@ class Caliper:
     def found(self) -> bool:
         """Whether both borders were found."""
         return bool(np.isfinite(self.thickness))
+
+    @property
+    def thickness_interval(self) -> tuple[float, float]:
+        """95 % interval of the thickness in mm."""
+        return interval(self.thickness, self.thickness_sd)
+
+
+def interval(thickness: float, sd: float) -> tuple[float, float]:
+    """The 95 % interval of a thickness with a standard error, both in mm, none below 0."""
+    return max(thickness - NORMAL_95 * sd, 0.0), thickness + NORMAL_95 * sd
 
 
 def measure_caliper(
@@ -260,7 +274,18 @@ def _fit(
         for flipped, s, y, w, sd in ways
         if (fit := search(s, y, w, voxel, (THICKNESS_MM[0], longest), rule=rule, spread=sd))
     ]
-    return min(fits, key=lambda pair: pair[0].score, default=(None, False))
+    best, flipped = min(fits, key=lambda pair: pair[0].score, default=(None, False))
+    return (_widened(best) if best else None), flipped
+
+
+def _widened(fit: Fit) -> Fit:
+    """With the standard errors that the errors of calipers bear out."""
+    return replace(
+        fit,
+        pial_sd=WIDER * fit.pial_sd,
+        white_sd=WIDER * fit.white_sd,
+        thickness_sd=WIDER * fit.thickness_sd,
+    )
 
 
 def _no_border(fit: Fit, positions: NDArray, flipped: bool) -> str:

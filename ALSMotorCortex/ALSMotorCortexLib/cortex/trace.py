@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .caliper import interval
 from .curves import Plane, crossing, distance, evenly, lengths, offsets_along, resample
 from .errors import InputError
 from .follow import THICKNESS_MM, Followed, borders, oriented
@@ -95,6 +96,11 @@ class Trace:
     def mean_thickness(self) -> float:
         """Mean over the curve in mm."""
         return float(self.thickness.mean())
+
+    @property
+    def mean_thickness_interval(self) -> tuple[float, float]:
+        """95 % interval of the mean thickness in mm; both ends alike for borders by hand."""
+        return interval(self.mean_thickness, self.mean_thickness_sd)
 
 
 def trace_cortex(

@@ -80,9 +80,10 @@ class CaliperLogic(DrawnLogic):
         found: Caliper = followed.result
         if not found.found:
             return ""
-        return _("Cortical thickness {mm:.2f} mm (standard error {error:.2f} mm).").format(
-            mm=found.thickness, error=found.thickness_sd
-        )
+        low, high = found.thickness_interval
+        return _(
+            "Cortical thickness {mm:.2f} mm (95 % interval {low:.2f} to {high:.2f} mm)."
+        ).format(mm=found.thickness, low=low, high=high)
 
     def _show(self, followed: Followed) -> None:
         found: Caliper | None = followed.result

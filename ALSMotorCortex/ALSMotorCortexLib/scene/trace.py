@@ -237,8 +237,14 @@ class TraceLogic(DrawnLogic):
 
     def _words(self, followed: Followed) -> str:
         found: Trace = followed.result
-        return _("Cortical thickness {mm:.2f} mm on average over {length:.0f} mm.").format(
+        words = _("Cortical thickness {mm:.2f} mm on average over {length:.0f} mm.").format(
             mm=found.mean_thickness, length=found.positions[-1]
+        )
+        if not found.mean_thickness_sd:
+            return words
+        low, high = found.mean_thickness_interval
+        return f"{words} " + _("The 95 % interval is {low:.2f} to {high:.2f} mm.").format(
+            low=low, high=high
         )
 
     # What is shown --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ALSMotorCortexLib.cortex.caliper import Caliper, measure_caliper
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from drawn_cortex import CONTRASTS, T1W, T2STAR, T2STAR_ALS, Ring
+from drawn_cortex import CONTRASTS, FADING_RAMP, T1W, T2STAR, T2STAR_ALS, T2STAR_FADING, Ring
 
 
 def across(ring: Ring, image: Image, angle: float, **options) -> Caliper:
@@ -49,6 +49,16 @@ def test_thickness_has_little_bias_with_large_voxels(voxel: float, contrast: str
     error, _ = errors(ring, ring.image(voxel, levels, noise=levels[1] / 20), 24, width_mm=2.0)
     assert abs(np.median(error)) < 0.05
     assert np.median(np.abs(error)) < 0.1
+
+
+@pytest.mark.parametrize("depth, limit", [(0.64, 0.35), (0.7, 0.15), (0.75, 0.35)])
+def test_border_behind_a_band_that_fades_is_found(depth: float, limit: float) -> None:
+    """One line tells little of where a band ends: what is known of bands counts, and is said."""
+    ring = Ring(thickness=3.1, band=(-32.0, depth, 0.15), ramp=FADING_RAMP)
+    image = ring.image(0.25, T2STAR_FADING, noise=4)
+    error, sd = errors(ring, image, 16, width_mm=2.0)
+    assert abs(np.median(error)) < limit
+    assert (np.abs(error) < 2.5 * sd).mean() > 0.8
 
 
 def test_stated_uncertainty_is_that_of_the_errors() -> None:

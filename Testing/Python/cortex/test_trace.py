@@ -8,7 +8,15 @@ import pytest
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.trace import Pin, Trace, trace_cortex, trace_from_borders
-from drawn_cortex import CONTRASTS, T2STAR, T2STAR_ALS, T2STAR_BAND, Ring
+from drawn_cortex import (
+    CONTRASTS,
+    FADING_RAMP,
+    T2STAR,
+    T2STAR_ALS,
+    T2STAR_BAND,
+    T2STAR_FADING,
+    Ring,
+)
 
 UP = np.array([0, 0, 1.0])
 
@@ -64,6 +72,91 @@ def test_dark_band_is_not_the_border(ring: Ring) -> None:
     _, white = border_errors(ring, trace)
     # The band begins 1 mm above the border.
     assert np.abs(white).max() < 0.3
+
+
+def fading(seed: int, **shape) -> Ring:
+    """A cortex with a band of its own strength, depth and width that fades away."""
+    rng = np.random.default_rng(seed)
+    band = (-rng.uniform(22, 40), rng.uniform(0.63, 0.75), rng.uniform(0.13, 0.18))
+    return Ring(thickness=rng.uniform(2.6, 3.5), band=band, ramp=FADING_RAMP, **shape)
+
+
+def shaken(ring: Ring, seed: int, mm: float) -> np.ndarray:
+    """A curve whose points a hand put down with a standard error in mm across the cortex."""
+    off = np.random.default_rng(seed).normal(scale=mm, size=24).clip(-1, 1)
+    angles = np.linspace(0.3, 5.5, 24)
+    return np.array(
+        [ring.point(a, ring.thickness / 2 + d) for a, d in zip(angles, off, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shake", [0.0, 0.4])
+def test_border_behind_a_band_that_fades_is_found(seed: int, shake: float) -> None:
+    ring = fading(seed, gyrus=seed % 2 == 0, sulcus=1.0)
+    image = ring.image(0.25, T2STAR_FADING, noise=5, seed=seed)
+    trace = trace_cortex(image, shaken(ring, seed, shake), UP, "bright")
+    pial, white = border_errors(ring, trace)
+    assert np.median(np.abs(pial)) < 0.1
+    assert np.median(np.abs(white)) < 0.3
+    error = trace.mean_thickness - ring.thickness
+    assert abs(error) < 0.25
+    assert abs(error) < 2.6 * trace.mean_thickness_sd
+    # The interval is no excuse.
+    assert trace.mean_thickness_sd < 0.35
+
+
+def test_interval_is_wide_where_there_is_no_edge() -> None:
+    """Gray matter that passes into white matter over more than a millimetre."""
+    ring = Ring(thickness=3.0, ramp=-26.0)
+    plain = Ring(thickness=3.0)
+    images = [ring.image(0.25, (170, 100, 100, 73), noise=10), plain.image(0.25, T2STAR, noise=10)]
+    unclear, clear = (
+        trace_cortex(image, ring.curve(), UP, "bright").mean_thickness_sd for image in images
+    )
+    assert unclear > 1.5 * clear
+
+
+@pytest.mark.parametrize("gain, offset, side", [(37, -900, "bright"), (-2, 500, "dark")])
+def test_intensity_scale_does_not_matter_with_a_band(gain, offset, side) -> None:
+    ring = fading(1)
+    image = ring.image(0.25, T2STAR_FADING, noise=5)
+    one = trace_cortex(image, ring.curve(), UP, "bright")
+    other = trace_cortex(Image(image.array * gain + offset, image.grid), ring.curve(), UP, side)
+    np.testing.assert_allclose(other.white, one.white, atol=1e-4)
+    np.testing.assert_allclose(other.mean_thickness_sd, one.mean_thickness_sd, rtol=1e-3)
+
+
+def test_same_from_either_end_and_mirrored_with_a_band() -> None:
+    ring = fading(2)
+    image = ring.image(0.25, T2STAR_FADING, noise=5)
+    one = trace_cortex(image, ring.curve(), UP, "bright")
+    back = trace_cortex(image, ring.curve()[::-1], UP, "bright")
+    np.testing.assert_allclose(back.white[::-1], one.white, atol=1e-4)
+    mirror = np.diag([-1.0, 1, 1, 1])
+    grid = Grid(image.grid.shape, mirror @ image.grid.ijk_to_ras)
+    mirrored = trace_cortex(Image(image.array, grid), ring.curve() * [-1, 1, 1], UP, "bright")
+    np.testing.assert_allclose(mirrored.white * [-1, 1, 1], one.white, atol=1e-4)
+
+
+def test_values_of_csf_may_be_wild() -> None:
+    """T2* of CSF is fitted badly: what it is does not matter as long as it is long."""
+    ring = fading(3)
+    image = ring.image(0.25, T2STAR_FADING, noise=4)
+    rng = np.random.default_rng(0)
+    csf = image.array > 150
+    wild = np.where(csf, rng.uniform(300, 2000, image.array.shape), image.array)
+    trace = trace_cortex(Image(wild, image.grid), ring.curve(), UP, "bright")
+    pial, white = border_errors(ring, trace)
+    assert np.abs(pial).max() < 0.25
+    assert np.median(np.abs(white)) < 0.2
+
+
+def test_interval_of_the_mean_is_stated(ring, traced) -> None:
+    low, high = traced.mean_thickness_interval
+    assert low < ring.thickness < high
+    assert 0.5 * (low + high) == pytest.approx(traced.mean_thickness)
+    assert high - low == pytest.approx(3.92 * traced.mean_thickness_sd)
 
 
 def test_stated_uncertainty_is_that_of_the_errors(ring: Ring, traced: Trace) -> None:
