@@ -85,7 +85,7 @@ def coverage_table(
         seed: of the draws.
     """
     columns: list[dict[str, str]] = []
-    wrong = 0
+    tried_, wrong = 0, 0
     margins: dict[str, str] = {}
     for i in range(len(names)):
         used = [i, len(names), len(names) + 1]
@@ -96,17 +96,20 @@ def coverage_table(
             share = float(np.mean(held))
             margin = ERRORS * math.sqrt(LEVEL * (1 - LEVEL) / len(held))
             off = share < LEVEL - margin or (share > LEVEL + margin and kind not in CAUTIOUS)
-            wrong += off
+            tried_, wrong = tried_ + 1, wrong + off
             column[kind] = f"**{100 * share:.1f}**" if off else f"{100 * share:.1f}"
             margins[kind] = f"{100 * margin:.1f} ({len(held)})"
         columns.append(column)
-    verdict = "All agree." if not wrong else f"{wrong} do not agree (bold)."
+    verdict = "All agree." if not wrong else f"Not in agreement, in bold: {wrong} of {tried_}."
     text = (
         f"Studies of {len(patients)} patients and {len(controls)} controls are drawn with the "
         "means and covariances of the study above, normally distributed, so that the truth is "
         "known. Each interval claims 95 %; the table says in how many percent it held the truth. "
         "*Margin* is three binomial standard errors, with the number of studies. Areas and "
-        "cross-validated results may hold the truth more often than they claim, not less. "
+        "cross-validated results may hold the truth more often than they claim, not less. That of "
+        "cross-validated accuracy is a little too narrow where patients vary much more than "
+        "controls: for deep hypointensity here (an SD 2.75 times as large) it held the truth in "
+        "91.6 % of 1600 studies (`study/statistics/crossed.py`). "
         f"{verdict}\n\n"
     )
     rows = [[kind, *(c[kind] for c in columns), margin] for kind, margin in margins.items()]

@@ -87,4 +87,4 @@ def test_coverage_finds_intervals_that_hold_too_little(program: ModuleType) -> N
         said = program.coverage_table(["m"], patients, controls, 60)
     finally:
         coverage.welch = narrow
-    assert "1 do not agree" in said
+    assert "Not in agreement, in bold: 1 of 15." in said

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import words
 from .charts import INK, Axes, box_swatch, legend, line_swatch, shorten
 from .raster import BLUE, VERMILLION
+from .study_charts import on_pages
 
 if TYPE_CHECKING:
     from ..study.placed import Placed, PlacedProfile
@@ -38,14 +39,7 @@ def z_charts(groups: Sequence[tuple[str, Sequence[Placed]]]) -> list[str]:
     ends = [abs(v) for row in rows for v in (row.told.z.low, row.told.z.high)]
     ends += [float(np.abs(_standard(row)).max()) for row in rows]
     reach = min(max([3.0, *(e for e in ends if math.isfinite(e))]) * 1.05, FARTHEST)
-    charts: list[str] = []
-    part: list[tuple[str, Sequence[Placed]]] = []
-    for group in groups:
-        if part and sum(1 + len(own) for _, own in [*part, group]) > LINES:
-            charts.append(_z_chart(part, reach))
-            part = []
-        part.append(group)
-    return [*charts, _z_chart(part, reach)]
+    return [_z_chart(part, reach) for part in on_pages(groups, LINES)]
 
 
 def _z_chart(groups: Sequence[tuple[str, Sequence[Placed]]], reach: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -339,20 +339,48 @@ def _hover(axes: Axes, row: GroupProfile) -> Iterable[str]:
         )
 
 
-def effects(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]]) -> str:
-    """Hedges' g of all comparisons with intervals.
+LINES = 36
+"""Lines of one chart of effects, so that it fits on a page."""
+
+Group = TypeVar("Group")
+
+
+def on_pages(
+    groups: Sequence[tuple[str, Sequence[Group]]], most: int
+) -> list[list[tuple[str, Sequence[Group]]]]:
+    """Named groups of lines in parts of so many lines at most; a group stays together."""
+    parts: list[list[tuple[str, Sequence[Group]]]] = [[]]
+    lines = 0
+    for group in groups:
+        own = 1 + len(group[1])
+        if parts[-1] and lines + own > most:
+            parts.append([])
+            lines = 0
+        parts[-1].append(group)
+        lines += own
+    return parts
+
+
+def effects(groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]]) -> list[str]:
+    """Hedges' g of all comparisons with intervals, in charts of one scale.
 
     Args:
         groups: measures, each with (region, g) of its rows.
     """
     every = [e for _, rows in groups for _, e in rows if e.known]
     if not every:
-        return ""
-    count = sum(1 + len(rows) for _, rows in groups)
+        return []
     ends = np.array([v for e in every for v in (e.low, e.high)] + [-1.0, 1.0])
-    low, high = _range(ends[np.isfinite(ends)], 0.03)
+    ends_of_axis = _range(ends[np.isfinite(ends)], 0.03)
+    return [_effects(part, ends_of_axis) for part in on_pages(groups, LINES)]
+
+
+def _effects(
+    groups: Sequence[tuple[str, Sequence[tuple[str, Estimate]]]], ends: tuple[float, float]
+) -> str:
+    count = sum(1 + len(rows) for _, rows in groups)
     step = 19
-    axes = Axes((low, high), (count, 0), 760, 40 + step * count + 44, left=250, bottom=44)
+    axes = Axes(ends, (count, 0), 760, 40 + step * count + 44, left=250, bottom=44)
     axes.x_axis("Hedges’ g (patients minus controls, in standard deviations)", 9)
     axes.line(axes.px(0), axes.top, axes.px(0), axes.bottom, "#9aa5ad")
     at = 0

@@ -143,9 +143,8 @@ def differences(found: GroupStudy) -> str:
             for name, rows in groups
         ]
     )
-    forest = (
-        "<figure class='forest'><figcaption>Effect sizes with 95 % intervals</figcaption>"
-        f"{effects}</figure>"
+    forest = "<h3>Effect sizes with 95 % intervals</h3>" + "".join(
+        f"<figure class='forest'>{chart}</figure>" for chart in effects
     )
     legend = charts.group_legend(found.data.names)
     return (

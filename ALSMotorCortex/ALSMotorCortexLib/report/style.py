@@ -120,7 +120,7 @@ table.dense td,table.dense th{padding-left:6px;padding-right:6px;font-size:13px}
 .forest{max-width:760px}.faint{color:var(--quiet)}
 .methods p{max-width:90ch}
 @media (max-width:720px){.three,.couple{grid-template-columns:1fr}}
-@media print{tr:has(>.part){break-after:avoid}
+@media print{tr:has(>.part),section>.legend{break-after:avoid}
 .three{grid-template-columns:repeat(2,minmax(0,1fr));gap:10pt}
 table.dense td,table.dense th{font-size:7.5pt;padding-left:2px;padding-right:3px}
 figure .under{font-size:7.5pt}.forest{max-width:150mm}}

@@ -96,11 +96,19 @@ def test_profile_has_both_groups_and_marks_where_they_differ(found: GroupStudy) 
 def test_effects_put_each_interval_in_its_row() -> None:
     groups = [("A", [("left", Estimate(-1, -1.5, -0.5)), ("right", UNKNOWN)]),
               ("B", [("left", Estimate(0.2, -0.3, 0.7))])]  # fmt: skip
-    svg = svg_of(charts.effects(groups))
+    (chart,) = charts.effects(groups)
+    svg = svg_of(chart)
     squares = svg.findall("rect")
     assert len(squares) == 2
     assert squares[0].get("fill") != squares[1].get("fill"), "gray where the interval holds 0"
-    assert charts.effects([("A", [("left", UNKNOWN)])]) == ""
+    assert charts.effects([("A", [("left", UNKNOWN)])]) == []
+
+
+def test_parts_of_a_long_chart_fit_on_a_page() -> None:
+    groups = [(name, list(range(n))) for name, n in (("A", 9), ("B", 9), ("C", 30), ("D", 2))]
+    parts = charts.on_pages(groups, 20)
+    assert [[name for name, _ in part] for part in parts] == [["A", "B"], ["C"], ["D"]]
+    assert [group for part in parts for group in part] == groups
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ normal values. Here participants are drawn anew within each group many times, th
 cross-validation is repeated with each draw, and Wilson's interval is widened by how much more
 the result scatters than independent answers would. A participant who was drawn several times is
 left out as a whole. What the intervals hold is the accuracy that the procedure has on average; in
-such repeats they held it in 94 to 100 %, most at chance.
+such repeats they held it in 94 to 100 %, most at chance. Where patients vary much more than
+controls they hold it less often: with an SD 2.75 times as large and an accuracy of 90 %, in 92 %.
 
 Source: Lachenbruch and Mickey, Technometrics 1968, 10:1 (leaving one out); Efron and Tibshirani,
 An Introduction to the Bootstrap, 1993.
