@@ -82,7 +82,7 @@ class CaliperLogic(DrawnLogic):
             return ""
         low, high = found.thickness_interval
         return _(
-            "Cortical thickness {mm:.2f} mm (95 % interval {low:.2f} to {high:.2f} mm)."
+            "Cortical thickness {mm:.2f} mm (95\u00a0% interval {low:.2f} to {high:.2f} mm)."
         ).format(mm=found.thickness, low=low, high=high)
 
     def _show(self, followed: Followed) -> None:

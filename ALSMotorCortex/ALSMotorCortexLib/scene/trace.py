@@ -243,7 +243,7 @@ class TraceLogic(DrawnLogic):
         if not found.mean_thickness_sd:
             return words
         low, high = found.mean_thickness_interval
-        return f"{words} " + _("The 95 % interval is {low:.2f} to {high:.2f} mm.").format(
+        return f"{words} " + _("The 95\u00a0% interval is {low:.2f} to {high:.2f} mm.").format(
             low=low, high=high
         )
 
