@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ALSMotorCortexLib import pdf
+from ALSMotorCortexLib import cli, pdf
+from placed_study import Clinic
 
 needs_a_shell = pytest.mark.skipif(os.name == "nt", reason="the made-up engines are shell scripts")
 
@@ -97,3 +99,34 @@ def test_the_engine_that_is_here_prints_all_pages(page: Path, tmp_path: Path) ->
         assert max(counts) == 3
     assert not list(tmp_path.glob("*profile*"))
     assert shutil.which(found.program)
+
+
+@pytest.mark.parametrize("name", ["compare", "group"])
+def test_commands_write_the_pdf_or_say_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, name: str
+) -> None:
+    """With the page whole in both cases, and a PDF listed among the outputs."""
+    clinic = Clinic(tmp_path).write()
+    arguments = clinic.arguments()
+    if name == "group":
+        arguments = [
+            "group", "--measures", str(tmp_path / "group_measures.tsv"),
+            "--participants", str(tmp_path / "participants.tsv"), "--out", str(tmp_path / "out"),
+        ]  # fmt: skip
+    monkeypatch.setattr(pdf, "find_engine", lambda: None)
+    assert cli.main([*arguments, "--pdf"]) == 0
+    assert "No PDF is written" in capsys.readouterr().err
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert not (tmp_path / "out" / "report.pdf").exists()
+
+    def printed(engine: object, page: Path, target: Path, own: Path) -> str:
+        assert page.is_file()
+        target.write_bytes(b"%PDF-1.4")
+        return ""
+
+    monkeypatch.setattr(pdf, "find_engine", lambda: pdf.Engine("x", lambda *paths: []))
+    monkeypatch.setattr(pdf, "_run", printed)
+    assert cli.main([*arguments, "--pdf", "--quiet"]) == 0
+    assert (tmp_path / "out" / "report.pdf").read_bytes() == b"%PDF-1.4"
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
+    assert "report.pdf" in record["outputs"]
