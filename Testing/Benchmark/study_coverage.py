@@ -106,10 +106,7 @@ def coverage_table(
         "means and covariances of the study above, normally distributed, so that the truth is "
         "known. Each interval claims 95 %; the table says in how many percent it held the truth. "
         "*Margin* is three binomial standard errors, with the number of studies. Areas and "
-        "cross-validated results may hold the truth more often than they claim, not less. That of "
-        "cross-validated accuracy is a little too narrow where patients vary much more than "
-        "controls: for deep hypointensity here (an SD 2.75 times as large) it held the truth in "
-        "91.6 % of 1600 studies (`study/statistics/crossed.py`). "
+        "cross-validated results may hold the truth more often than they claim, not less. "
         f"{verdict}\n\n"
     )
     rows = [[kind, *(c[kind] for c in columns), margin] for kind, margin in margins.items()]

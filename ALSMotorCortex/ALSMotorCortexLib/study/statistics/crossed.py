@@ -7,8 +7,8 @@ normal values. Here participants are drawn anew within each group many times, th
 cross-validation is repeated with each draw, and Wilson's interval is widened by how much more
 the result scatters than independent answers would. A participant who was drawn several times is
 left out as a whole. What the intervals hold is the accuracy that the procedure has on average; in
-such repeats they held it in 94 to 100 %, most at chance. Where patients vary much more than
-controls they hold it less often: with an SD 2.75 times as large and an accuracy of 90 %, in 92 %.
+such repeats they held it in 94 to 100 %, most at chance, and also where patients vary 2.75 times
+as much as controls.
 
 Source: Lachenbruch and Mickey, Technometrics 1968, 10:1 (leaving one out); Efron and Tibshirani,
 An Introduction to the Bootstrap, 1993.
@@ -168,7 +168,10 @@ def inflated(
         n, p = int(group.sum()), estimate.value
         drawn = ((right & group) * weights).sum(1) / n
         spread = drawn.var() * n / (n - 1)
-        # With two more of each answer, so that all right or all wrong is not taken for certain.
-        likely = (n * p + 2) / (n + 4)
-        factors.append(min(max(spread * n / (likely * (1 - likely)), 1.0), float(n)))
+        # With two more of each answer, so that all right or all wrong is not taken for certain;
+        # but no more than the draws' own mean says, of which the spread is.
+        likely, mean = (n * p + 2) / (n + 4), float(drawn.mean())
+        alone = min(likely * (1 - likely), mean * (1 - mean))
+        factor = spread * n / alone if alone > 0 else 1.0
+        factors.append(min(max(factor, 1.0), float(n)))
     return replace(found, inflation=(factors[0], factors[1], factors[2]))
