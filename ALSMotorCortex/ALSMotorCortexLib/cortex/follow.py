@@ -70,9 +70,9 @@ THICKNESS_DRIFT = 0.15
 PATH_EVERY_MM, PATH_MEAN_MM = 0.5, 0.3
 # The model does not know all, so it counts for less.
 TRUST = 0.5
-# How much levels differ along the curve, as a share of their distance from that of gray matter,
-# and how far off edges lie.
-LEVEL_SD, PLACE_OFF_MM = 0.2, 0.1
+# How much levels differ along the curve, as a share of their distance from that of gray matter
+# and of the whole range, and how far off edges lie.
+LEVEL_SD, LEVEL_FLOOR, PLACE_OFF_MM = 0.2, 0.05, 0.1
 # How far behind the cortex there is white matter, or CSF before it where no other bank shows,
 # and over which distance that becomes anything.
 BEYOND_MM, FADE_MM = 1.5, 1.0
@@ -293,7 +293,7 @@ def _expected(
     mean = model(parameters, at)
     gray = parameters[0, [V, D_O, D_A]].sum() + parameters[0, D_R] / 2
     noise = _noise(strip) ** 2 / max(1.0, 2 * np.sqrt(np.pi) * PATH_MEAN_MM / strip.step)
-    variance = noise + (LEVEL_SD * (mean - gray)) ** 2
+    variance = noise + (LEVEL_SD * (mean - gray)) ** 2 + (LEVEL_FLOOR * np.ptp(mean)) ** 2
     variance += (PLACE_OFF_MM * np.gradient(mean, step, axis=1)) ** 2
     sulcus = np.exp(fit.parameters[LOG_W]) if fit.parameters[D_O] else BEYOND_MM
     beyond = np.maximum(-sulcus - at, at - thicknesses[:, None] - BEYOND_MM)

@@ -17,7 +17,7 @@ from .grid import Grid, Image
 PAD = 5
 ON_SLICE = 1e-3
 # Values this many widths off the shortest range that holds most voxels are out of the ordinary.
-MOST_VALUES, MOST_WIDTHS = 0.7, 3.0
+MOST_VALUES, MOST_WIDTHS = 0.75, 4.0
 
 
 def voxel_along(grid: Grid, direction: NDArray) -> float:
