@@ -68,6 +68,7 @@ DRIFT_PER_MM = 4.0
 # Likewise the thickness from that of the mean profile, in its logarithm.
 THICKNESS_DRIFT = 0.15
 PATH_EVERY_MM, PATH_MEAN_MM = 0.5, 0.3
+COLUMNS_AT_ONCE = 3
 # The model does not know all, so it counts for less.
 TRUST = 0.5
 # How much levels differ along the curve, as a share of their distance from that of gray matter
@@ -270,7 +271,13 @@ def _misfit(strip: Strip, fit: Fit, rough: int, used: NDArray) -> NDArray:
         sliding_window_view(x, number, axis=1)[slide[1], slide[0]] for x in (mean, 1 / variance)
     )
     weighted = mean * precision
-    chi = values**2 @ precision.T - 2 * (values @ weighted.T)
+    squares, products = values**2, 2 * values
+    chi = np.empty((len(used), len(mean)))
+    # A few columns at a time: larger products make the BLAS start threads, which takes longer
+    # than the product itself where other programs run.
+    for start in range(0, len(used), COLUMNS_AT_ONCE):
+        few = slice(start, start + COLUMNS_AT_ONCE)
+        chi[few] = squares[few] @ precision.T - products[few] @ weighted.T
     chi += (weighted * mean).sum(axis=1) - np.log(precision).sum(axis=1)
     cost = np.full((len(used), number, number), np.inf)
     independent = 2 * np.sqrt(np.pi) * PATH_MEAN_MM
