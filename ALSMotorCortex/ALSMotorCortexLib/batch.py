@@ -38,9 +38,10 @@ _SCENES = threading.Lock()
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What came of a run."""
+    """What came of a run: of each participant, and what else was noticed."""
 
     outcomes: tuple[Outcome, ...]
+    noticed: tuple[Finding, ...] = ()
 
     def closing(self, out: Path) -> str:
         """What to tell when it is done."""
@@ -62,8 +63,8 @@ class BatchResult:
                 f" and {len(warned) - 5} more" if len(warned) > 5 else ""
             )
             text = f"The reports of {some} have warnings. Look at them before you use the numbers."
-            return (Finding("warnings", text, warning=True),)
-        return ()
+            return (*self.noticed, Finding("warnings", text, warning=True))
+        return self.noticed
 
 
 class SomeFailed(InputError):

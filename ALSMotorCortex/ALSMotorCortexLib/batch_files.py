@@ -26,7 +26,7 @@ BIDS_VERSION = "1.11.1"
 SOFTWARE = "ALSMotorCortex"
 
 IGNORED = (
-    "*.html", "*_map.nii.gz", "*_map.json", "*_measures.tsv", "*_measures.json",
+    "*.html", "*.pdf", "*_map.nii.gz", "*_map.json", "*_measures.tsv", "*_measures.json",
     "*_profile.tsv", "*_profile.json", "*_provenance.json", "*_scene.mrb", "group_*", "study",
 )  # fmt: skip
 """Files that BIDS has no rule for, as ``.bidsignore`` lists them."""

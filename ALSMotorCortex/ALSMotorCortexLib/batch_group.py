@@ -48,6 +48,7 @@ def collect(
     progress: Progress | None = None,
     command: Sequence[str] = (),
     keep_identity: bool = False,
+    pdf: bool = False,
 ) -> GroupResult:
     """Writes the tables of all participants, and compares groups where there are some.
 
@@ -57,6 +58,7 @@ def collect(
         progress: gets a step's name and the fraction done.
         command: the command line, for the provenance of the comparison.
         keep_identity: whether paths stand in the comparison's results as they are.
+        pdf: whether to print the comparison's report to PDF, too.
 
     Raises:
         InputError: no participant is measured, or a table cannot be used.
@@ -94,7 +96,7 @@ def collect(
             tell(step, 0.2 + 0.8 * done)
 
         try:
-            findings += _compare(raw, out, comparing, command, keep_identity)
+            findings += _compare(raw, out, comparing, command, keep_identity, pdf)
             compared = True
         except InputError as error:  # the tables stand all the same
             text = f"The groups are not compared. {error}"
@@ -162,7 +164,12 @@ def _groups(participants: Path) -> bool:
 
 
 def _compare(
-    raw: Dataset, out: Path, progress: Progress, command: Sequence[str], keep_identity: bool
+    raw: Dataset,
+    out: Path,
+    progress: Progress,
+    command: Sequence[str],
+    keep_identity: bool,
+    pdf: bool,
 ) -> tuple[Finding, ...]:
     from .group import study
 
@@ -174,5 +181,6 @@ def _compare(
         progress=progress,
         command=command,
         keep_identity=keep_identity,
+        pdf=pdf,
     )
     return compared.findings

@@ -27,6 +27,7 @@ class Job:
         labels_desc, regions_desc: the label ``desc-`` of the label map and of the regions.
         select: entities that tell which of several scans to take.
         scene: whether to write a scene for Slicer.
+        pdf: whether to print the report to PDF, too.
         keep_identity: whether paths stand in the results as they are.
         command: the command line, for the provenance.
     """
@@ -41,6 +42,7 @@ class Job:
     regions_desc: str = "regions"
     select: Mapping[str, str] = field(default_factory=dict)
     scene: bool = False
+    pdf: bool = False
     keep_identity: bool = False
     command: tuple[str, ...] = ()
 

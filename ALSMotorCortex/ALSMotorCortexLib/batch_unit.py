@@ -145,7 +145,7 @@ def fingerprint(job: Job, sums: Mapping[str, str]) -> str:
         "echoes": dict(job.echo_options),
         "maps": list(job.maps),
         "chosen": [job.labels_desc, job.regions_desc, dict(job.select)],
-        "written": [job.scene, job.keep_identity],
+        "written": [job.scene, job.keep_identity, job.pdf],
         "inputs": dict(sums),
     }
     text = json.dumps(followed, sort_keys=True, default=str)
@@ -188,15 +188,17 @@ def _write(
         command=job.command,
         title=f"{files.unit}: {TITLE[0].lower()}{TITLE[1:]}",
         scene=job.scene,
+        pdf=job.pdf,
         called=None if job.keep_identity else _called(job, files),
     )
     tell("naming", 0.95)
     record = json.loads((work / "results" / provenance.FILE).read_text(encoding="utf-8"))
     _rename(work / "results", folder, files, result)
-    page = work / "results" / "report.html"
+    pages = {f"{files.unit.prefix}{path.suffix}": path
+             for path in sorted((work / "results").glob("report.*"))}  # fmt: skip
     outputs = {_placed(files.unit, path.name): provenance.describe_output(path)
                for path in sorted(folder.path("").iterdir()) if path != work}  # fmt: skip
-    outputs[f"{files.unit.prefix}.html"] = provenance.describe_output(page)
+    outputs |= {name: provenance.describe_output(path) for name, path in pages.items()}
     record |= {
         "participant": files.unit.participant,
         "session": files.unit.session,
@@ -207,10 +209,14 @@ def _write(
     name = record_path(job.out, files.unit).name
     provenance.write(record, folder.path(name))
     # The report lies outside the folder. Until the new record is there, the old one disowns it.
-    os.replace(page, job.out / f".{files.unit.prefix}.html.partial")
+    for page, path in pages.items():
+        os.replace(path, job.out / f".{page}.partial")
     shutil.rmtree(work)
-    os.replace(job.out / f".{files.unit.prefix}.html.partial",
-               job.out / f"{files.unit.prefix}.html")  # fmt: skip
+    for page in pages:
+        os.replace(job.out / f".{page}.partial", job.out / page)
+    printed = f"{files.unit.prefix}.pdf"
+    if printed not in pages:  # one of an earlier run
+        (job.out / printed).unlink(missing_ok=True)
     folder.publish(_stale(job.out, files.unit), last=name)
     return result
 
@@ -344,4 +350,5 @@ def remove_leftovers(out: Path, unit: Unit) -> None:
     folder = out / unit.folder
     for left in [*folder.glob(".anat.*.partial"), *folder.glob("anat/.*.partial")]:
         shutil.rmtree(left, ignore_errors=True)
-    (out / f".{unit.prefix}.html.partial").unlink(missing_ok=True)
+    for kind in ("html", "pdf"):
+        (out / f".{unit.prefix}.{kind}.partial").unlink(missing_ok=True)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import analyze_command, maps_command
+from . import analyze_command, maps_command, pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="participants at a time on this machine (default 1)")  # fmt: skip
     add("--scheduler", default="", metavar="ADDRESS",
         help="run on the dask.distributed cluster of this scheduler, tcp://HOST:PORT")  # fmt: skip
+    pdf.add_pdf_argument(parser)
     add("--scene", action="store_true", help="write a scene for Slicer of each participant")
     maps_command.add_identity_argument(parser)
     analyze_command.add_tissue_arguments(parser)
@@ -112,7 +114,7 @@ def run(
     if arguments.level == "group":
         from .batch_group import collect
 
-        return collect(raw, out, progress, command, arguments.keep_patient_identity)
+        return collect(raw, out, progress, command, arguments.keep_patient_identity, arguments.pdf)
     return _participants(arguments, raw, out, command, progress)
 
 
@@ -126,6 +128,7 @@ def _participants(
     from . import batch_files
     from .batch import run_batch
     from .batch_unit import link_names
+    from .pdf import lacking
     from .study.bids_dataset import Dataset
 
     if arguments.jobs < 1:
@@ -134,7 +137,10 @@ def _participants(
     job = job_of(arguments, command)
     others = [Dataset(p, n) for p, n in zip(job.others, link_names(job), strict=True)]
     batch_files.write_dataset(out, raw, others, job.keep_identity)
-    return run_batch(job, units, arguments.jobs, arguments.scheduler, progress)
+    missing = lacking() if job.pdf else ()  # said once, and not by every participant
+    job = replace(job, pdf=job.pdf and not missing)
+    result = run_batch(job, units, arguments.jobs, arguments.scheduler, progress)
+    return replace(result, noticed=missing)
 
 
 def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
@@ -172,6 +178,7 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
         regions_desc=arguments.regions_desc,
         select=selection(arguments.select),
         scene=arguments.scene,
+        pdf=arguments.pdf,
         keep_identity=arguments.keep_patient_identity,
         command=tuple(command),
     )

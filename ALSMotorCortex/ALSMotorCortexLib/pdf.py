@@ -93,6 +93,11 @@ def find_engine() -> Engine | None:
     return None
 
 
+def lacking() -> tuple[Finding, ...]:
+    """A warning where there is no engine."""
+    return () if find_engine() else _without(NO_ENGINE)
+
+
 def write_pdf(page: Path, pdf: Path) -> tuple[Finding, ...]:
     """Prints a page to PDF.
 

@@ -91,7 +91,7 @@ def test_groups_are_compared_where_there_are_two(study, monkeypatch):
     table = study.root / "participants.tsv"
     calls = []
 
-    def compare(measures, participants, out, *, profiles, progress, command, keep_identity):
+    def compare(measures, participants, out, *, profiles, progress, command, keep_identity, pdf):
         calls.append((list(measures), participants, out, list(profiles)))
         return SimpleNamespace(findings=(Finding("x", "y"),))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
@@ -90,3 +91,25 @@ def test_bad_folders_and_levels(study, capfd, tmp_path):
     ):
         assert cli.main(["bids", *arguments]) == cli.EXIT_INPUT
         assert words in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the made-up engine is a shell script")
+def test_reports_are_printed_where_asked_for(study, capfd, tmp_path, monkeypatch):
+    """With an engine that is made up; without one a sentence says so once."""
+    engine = tmp_path / "bin" / "weasyprint"
+    engine.parent.mkdir()
+    engine.write_text('#!/bin/sh\necho "%PDF-1.4" > "$2"\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(engine.parent))
+    monkeypatch.setattr("ALSMotorCortexLib.pdf._ELSEWHERE", ())
+    study.with_map("01")
+    out = study.root.parent / "out"
+    assert call(study, "--pdf", "--quiet") == 0
+    assert (out / "sub-01.pdf").read_bytes() == b"%PDF-1.4\n"
+    record = json.loads(next(out.rglob("*_provenance.json")).read_text(encoding="utf-8"))
+    assert {"sub-01.html", "sub-01.pdf"} <= set(record["outputs"])
+    engine.unlink()
+    capfd.readouterr()
+    assert call(study, "--pdf") == 0
+    assert capfd.readouterr().err.count("No PDF is written") == 1
+    assert (out / "sub-01.html").is_file() and not (out / "sub-01.pdf").exists()
