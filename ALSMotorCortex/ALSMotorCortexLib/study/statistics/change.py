@@ -137,9 +137,6 @@ def change(
 
     Returns:
         None from fewer than two exams, or where all are at one time.
-
-    Source: Draper and Smith, Applied Regression Analysis, 3rd ed. 1998, section 1.4 (slope and
-    interval).
     """
     order = np.argsort(months, kind="stable")
     x, y = months[order], values[order]

@@ -88,7 +88,7 @@ def regression_based(
         None where the regression is not determined, or fits the controls exactly.
 
     Source: Crawford and Garthwaite, Neuropsychology 2006, 20:259; for several covariates Crawford
-    et al., Psychol Assess 2012, 24:801.
+    et al., Psychol Assess 2012, doi 10.1037/a0027699.
     """
     n, k = covariates.shape
     if n < k + 2:
