@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from .descriptive import mean_interval
 from .interval import LEVEL, UNKNOWN, Estimate, t_quantile, two_sided_p
 
 
@@ -65,11 +66,7 @@ def repeatability(
         for p in ((1 - level) / 2, (1 + level) / 2)
     )
     differences = np.array([own[1] - own[0] for own in used])
-    bias = UNKNOWN
-    if len(used) > 1:
-        from .descriptive import mean_interval
-
-        bias = mean_interval(differences, level)
+    bias = mean_interval(differences, level) if len(used) > 1 else UNKNOWN
     return Repeatability(
         sd=Estimate(sd, low, high),
         df=df,
