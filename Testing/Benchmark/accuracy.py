@@ -10,7 +10,7 @@ from core import Core, measure_core
 from numpy.typing import NDArray
 from peers import LayNii, has_pyezzi, pyezzi_thickness
 from scipy.spatial.transform import Rotation
-from tables import table
+from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.phantoms import (
@@ -130,7 +130,9 @@ def report(quick: bool, laynii: LayNii | None) -> Iterator[str]:
     yield "### Summary\n\n" + _summary(cases)
     for style in ("tissue", "rim"):
         for voxels in ("all", "interior"):
-            yield f"### {style} labels, {VOXELS[voxels]}\n\n" + _details(cases, style, voxels)
+            yield Detail(
+                f"### {style} labels, {VOXELS[voxels]}\n\n" + _details(cases, style, voxels)
+            )
 
 
 def repeats_at(spacing: tuple[float, float, float]) -> int:

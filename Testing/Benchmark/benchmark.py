@@ -2,11 +2,12 @@
 
     python3 Testing/headless.py benchmark [PART ...] [--quick] [--out FILE.md]
 
-Parts: ``accuracy`` on phantoms of known truth, ``speed`` on phantoms, ``real`` 7 T data where it
-is on the machine, ``growth`` with the size of the ribbon up to 10 million voxels, ``maps`` from
-echoes, ``tilt`` of thick slices against the cortex, ``trace`` for traces and calipers. pyEzzi is
-measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names it.
-``--readme`` puts the tables, less those of single shapes, between the README's two markers.
+Parts, in the order in which they run: ``speed`` on phantoms, ``real`` 7 T data where it is on the
+machine, ``growth`` with the size of the ribbon up to 10 million voxels, ``accuracy`` on phantoms of
+known truth, ``tilt`` of thick slices against the cortex, ``maps`` from echoes, ``trace`` for traces
+and calipers, ``recovery`` of the truth of simulated scans, ``coverage`` of the study's intervals.
+pyEzzi is measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names
+it. ``--out`` gets everything, ``--readme`` the summaries, between the README's two markers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,15 +25,31 @@ sys.path.insert(0, str(ROOT / "ALSMotorCortex"))
 
 import accuracy  # noqa: E402
 import benchmark_trace  # noqa: E402
+import interval_coverage  # noqa: E402
 import linearity  # noqa: E402
+import recovery  # noqa: E402
 import relaxometry  # noqa: E402
 import speed  # noqa: E402
 import tilt  # noqa: E402
 from peers import LayNii, find_laynii  # noqa: E402
-from tables import machine  # noqa: E402
+from tables import Detail, machine  # noqa: E402
 
 MARKERS = ("<!-- benchmark: start -->", "<!-- benchmark: end -->")
-PARTS = ("accuracy", "speed", "real", "growth", "maps", "tilt", "trace")
+
+Part = Callable[[argparse.Namespace, LayNii | None], Iterator[str]]
+
+PARTS: dict[str, Part] = {
+    "speed": lambda given, laynii: speed.report_phantoms(given.quick),
+    "real": lambda given, laynii: speed.report_hand_knob(given.quick, given.shared, laynii),
+    "growth": lambda given, laynii: linearity.report(given.quick),
+    "accuracy": lambda given, laynii: accuracy.report(given.quick, laynii),
+    "tilt": lambda given, laynii: tilt.report(given.quick),
+    "maps": lambda given, laynii: relaxometry.report(given.quick, given.shared),
+    "trace": lambda given, laynii: benchmark_trace.report(given.quick),
+    "recovery": lambda given, laynii: recovery.report(given.quick),
+    "coverage": lambda given, laynii: interval_coverage.report(given.quick),
+}
+"""In the order in which they run."""
 
 
 def main() -> None:
@@ -57,7 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller, for a look")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there, too")
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="write the tables into it")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="write the summaries into it")
     parser.add_argument(
         "--shared",
         type=Path,
@@ -78,29 +95,20 @@ def parse() -> argparse.Namespace:
 def sections(options: argparse.Namespace, laynii: LayNii | None) -> Iterator[str]:
     """The benchmark's texts, each as soon as it is known."""
     yield "# Benchmark\n\n" + machine()
-    if "speed" in options.parts:
-        yield from speed.report_phantoms(options.quick)
-    if "real" in options.parts:
-        yield from speed.report_hand_knob(options.quick, options.shared, laynii)
-    if "growth" in options.parts:
-        yield from linearity.report(options.quick)
-    if "accuracy" in options.parts:
-        yield from accuracy.report(options.quick, laynii)
-    if "maps" in options.parts:
-        yield from relaxometry.report(options.quick, options.shared)
-    if "tilt" in options.parts:
-        yield from tilt.report(options.quick)
-    if "trace" in options.parts:
-        yield from benchmark_trace.report(options.quick)
+    for name, part in PARTS.items():
+        if name in options.parts:
+            started = time.monotonic()
+            yield from part(options, laynii)
+            print(f"{name} took {time.monotonic() - started:.0f} s.", file=sys.stderr)
 
 
 def with_tables(readme: str, texts: list[str]) -> str:
-    """The README with these texts between its markers, their headings two levels down."""
+    """The README with these texts between its markers, less the details; headings two down."""
     before, _, rest = readme.partition(MARKERS[0])
     _, _, after = rest.partition(MARKERS[1])
     if not after:
         raise SystemExit(f"The file has no {MARKERS[0]} and {MARKERS[1]}.")
-    kept = [text.removeprefix("# Benchmark\n\n") for text in texts if " labels, " not in text[:30]]
+    kept = [text.removeprefix("# Benchmark\n\n") for text in texts if not isinstance(text, Detail)]
     body = re.sub(r"^#", "###", "\n\n".join(kept), flags=re.MULTILINE)
     return f"{before}{MARKERS[0]}\n\n{body}\n\n{MARKERS[1]}{after}"
 

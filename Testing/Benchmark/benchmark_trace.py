@@ -22,7 +22,7 @@ from scipy.ndimage import map_coordinates
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ALSMotorCortex"))
 
-from tables import table  # noqa: E402
+from tables import Detail, table  # noqa: E402
 
 from ALSMotorCortexLib.cortex.caliper import Caliper, measure_caliper  # noqa: E402
 from ALSMotorCortexLib.cortex.curves import distance  # noqa: E402
@@ -43,6 +43,8 @@ SLICE = 2
 SNRS = (40, 20, 10)
 MAPS = ("T2star", "magnitude")
 CURVES = ("smooth", "shaky", "off centre")
+# Of calipers, mm.
+WIDTHS = (1.0, 2.0)
 # Echo time of the magnitude image, ms.
 ECHO_MS = 20.0
 # mm along M1 from the knob: where CSF shows in the sulcus.
@@ -263,23 +265,36 @@ def report(quick: bool, repeats: int | None = None) -> Iterator[str]:
     """The tables."""
     repeats = repeats or (6 if quick else 18)
     yield EXPLANATION
+    tried: dict[tuple[str, str, str, str], tuple[list[Errors], int]] = {}
     for group in GROUPS:
-        rows = [
-            row(f"{kind}, SNR {snr}, {curve}", *traces(group, kind, snr, curve, repeats))
-            for kind in MAPS
-            for snr in SNRS
-            for curve in CURVES
-        ]
-        yield f"### Traces, {group}s\n\n" + table(HEAD, rows)
-        rows = [
-            row(
-                f"{kind}, SNR {snr}, {width:g} mm wide", *calipers(group, kind, snr, width, repeats)
-            )
-            for kind in MAPS
-            for snr in SNRS
-            for width in (1.0, 2.0)
-        ]
-        yield f"### Calipers, {group}s\n\n" + table(HEAD, rows)
+        for kind in MAPS:
+            for snr in SNRS:
+                for curve in CURVES:
+                    found = traces(group, kind, snr, curve, repeats)
+                    tried["traces", group, kind, f"SNR {snr}, {curve}"] = found
+                for width in WIDTHS:
+                    found = calipers(group, kind, snr, width, repeats)
+                    tried["calipers", group, kind, f"SNR {snr}, {width:g} mm wide"] = found
+    yield "Over all of the curves, or widths, and noise:\n\n" + table(HEAD, pooled(tried))
+    for tool in ("traces", "calipers"):
+        for group in GROUPS:
+            rows = [
+                row(f"{kind}, {how}", *found)
+                for (*of, kind, how), found in tried.items()
+                if of == [tool, group]
+            ]
+            yield Detail(f"### {tool.capitalize()}, {group}s\n\n" + table(HEAD, rows))
+
+
+def pooled(
+    tried: dict[tuple[str, str, str, str], tuple[list[Errors], int]],
+) -> Iterator[list[object]]:
+    """A row for each tool, group and map."""
+    for which in dict.fromkeys(key[:3] for key in tried):
+        own = [found for key, found in tried.items() if key[:3] == which]
+        errors = [error for some, _ in own for error in some]
+        tool, group, kind = which
+        yield row(f"{tool}, {group}s, {kind}", errors, sum(failed for _, failed in own))
 
 
 EXPLANATION = f"""## Traces and calipers

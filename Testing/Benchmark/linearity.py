@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import processes
 from core import took
-from tables import table
+from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
@@ -65,7 +65,7 @@ def report(quick: bool) -> Iterator[str]:
     steps = table(
         ["gray-matter voxels", *records[0]["seconds"]], [_steps_row(record) for record in records]
     )
-    yield "Wall seconds per million voxels, by step:\n\n" + steps
+    yield Detail("Wall seconds per million voxels, by step:\n\n" + steps)
     large = [r for r in records if r["voxels"] >= 90_000]
     counts = np.log([r["voxels"] for r in large])
     wall, cores, memory = (

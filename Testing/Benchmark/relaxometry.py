@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import processes
 from numpy.typing import NDArray
-from tables import table
+from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.dephasing import turns_from_decay, turns_from_phase
 from ALSMotorCortexLib.cortex.grid import Grid, Image
@@ -63,13 +63,13 @@ def report(quick: bool, shared: Path) -> Iterator[str]:
     count = 10_000 if quick else 200_000
     yield ACCURACY
     yield f"Seven echoes, 5 to 35 ms, {count:,} voxels each:\n\n" + _accuracy(TIMES, count)
-    yield "Seven echoes, 4 to 28 ms:\n\n" + _accuracy(0.8 * TIMES, count)
-    yield TWO + "\n\n" + _accuracy(TIMES[[0, 4]], count)
-    yield FLOOR + "\n\n" + _floor(count)
-    yield DEPHASING + "\n\n" + _dephasing()
+    yield Detail("Seven echoes, 4 to 28 ms:\n\n" + _accuracy(0.8 * TIMES, count))
+    yield Detail(TWO + "\n\n" + _accuracy(TIMES[[0, 4]], count))
+    yield Detail(FLOOR + "\n\n" + _floor(count))
+    yield Detail(DEPHASING + "\n\n" + _dephasing())
     yield SPEED + "\n\n" + _speed((10, 256, 256) if quick else (40, 512, 512))
     if (shared / "gre_7t").is_dir():
-        yield REAL + "\n\n" + _real(shared / "gre_7t")
+        yield Detail(REAL + "\n\n" + _real(shared / "gre_7t"))
 
 
 def rician(signal: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ import processes
 from accuracy import size_of
 from core import measure_core
 from peers import LayNii, has_pyezzi, pyezzi_thickness
-from tables import table
+from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.phantoms import GM, Cylinder, FoldedSheet, Shape, Slab, Sphere, place
@@ -52,7 +52,7 @@ def report_phantoms(quick: bool) -> Iterator[str]:
     head = ["phantom", "gray-matter voxels", "ours, wall (s)", "pyEzzi", "ratio"]
     yield table([*head, "ours, processor (s)", "pyEzzi", "ratio"], rows)
     names = ["phantom", "ribbon", "borders", "potential", "field lines", "depths"]
-    yield "Where the wall time goes, in seconds:\n\n" + table(names, steps)
+    yield Detail("Where the wall time goes, in seconds:\n\n" + table(names, steps))
 
 
 Times = list[tuple[float, float]]
@@ -146,4 +146,4 @@ def report_hand_knob(quick: bool, shared: Path, laynii: LayNii | None) -> Iterat
     ]
     yield table(["what", "wall (s)", "processor (s)", "peak memory (MiB)"], rows)
     steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in core["seconds"].items())
-    yield f"Wall time by step of the first, in its median run: {steps}."
+    yield Detail(f"Wall time by step of the first, in its median run: {steps}.")

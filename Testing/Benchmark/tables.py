@@ -9,6 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+
+class Detail(str):
+    """A text for the results' own file, and not for the README, which has the summaries."""
+
+
 PACKAGES = ("numpy", "scipy", "SimpleITK", "slicer-core", "pyezzi")
 
 

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 from accuracy import size_of
-from tables import table
+from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.measure import measure
@@ -77,13 +77,11 @@ def report(quick: bool) -> Iterator[str]:
     )  # fmt: skip
     head = ["voxel (mm), slices, shape", "tilt", "in slice", "corrected", "end slices", "3D",
             "angle", "layers"]  # fmt: skip
-    yield "### Oblique labels, by shape\n\n" + table(
-        head,
-        (
-            [f"{size_of(spacing)}, {slices}, {name}", f"{degrees}°", *_numbers(mean)]
-            for (spacing, slices, degrees, name), mean in means.items()
-        ),
+    rows = (
+        [f"{size_of(spacing)}, {slices}, {name}", f"{degrees}°", *_numbers(mean)]
+        for (spacing, slices, degrees, name), mean in means.items()
     )
+    yield Detail("### Oblique labels, by shape\n\n" + table(head, rows))
 
 
 def score(

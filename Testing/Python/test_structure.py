@@ -67,6 +67,7 @@ OWN_SUBJECT = {
     "test_module.py": "ALSMotorCortex.py",
     "test_reading_module.py": "ALSMotorCortexReading.py",
     "test_ui.py": "the panel",
+    "test_benchmark.py": "Testing/Benchmark",
     "test_simulated_study.py": "Testing/Benchmark/simulated_study.py",
 }
 
