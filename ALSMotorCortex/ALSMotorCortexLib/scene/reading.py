@@ -6,6 +6,7 @@ A case comes into the scene as voxels and grid alone, under its number. What els
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +53,7 @@ def image_of_scene(path: Path) -> Image:
 def _shown_image(scene: Any, path: Path, folder: str) -> Image:
     mrml = str(path)
     if path.suffix.lower() == ".mrb":
-        mrml = slicer.vtkMRMLScene.UnpackSlicerDataBundle(str(path), folder)
+        mrml = _unpacked(path, folder)
     scene.SetURL(mrml or "")
     # A part of the scene that this program does not know is no reason to give up.
     if not mrml or not (scene.Connect(slicer.vtkMRMLMessageCollection()) or _volumes(scene)):
@@ -64,6 +65,16 @@ def _shown_image(scene: Any, path: Path, folder: str) -> Image:
     image = read_volume(node or suggested[0])[0]
     # The scene's memory goes with the scene.
     return Image(image.array.copy(), image.grid, image.name)
+
+
+def _unpacked(path: Path, folder: str) -> str:
+    """The scene file in a bundle, unpacked; empty where the bundle is damaged."""
+    # Slicer unpacks in the folder itself, and stays in it where the bundle is damaged.
+    here = os.getcwd()
+    try:
+        return slicer.vtkMRMLScene.UnpackSlicerDataBundle(str(path), folder)
+    finally:
+        os.chdir(here)
 
 
 def _background(scene: Any) -> Any:
