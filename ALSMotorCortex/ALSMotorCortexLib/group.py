@@ -44,6 +44,9 @@ USUAL = ("thickness_mean", "mean", "deep_hypointensity", "signal_thickness_ratio
 """Measures that are compared unless others are asked for: few, because each more asks for a
 stricter correction."""
 
+NAMED = 3
+"""How many measures that are left out for the same reason are named; omissions.tsv has all."""
+
 WHOLE = "ribbon"
 
 Progress = Callable[[str, float], Any]
@@ -254,9 +257,8 @@ def _findings(
         text = f"{computed} disease progression rates were computed from ALSFRS-R and dates."
         yield Finding("rates_computed", text)
     serious = {"participant", "comparison", "combination"}
-    for omission in data.omissions:
-        if omission.kind in serious:
-            yield Finding("left_out", _sentence(omission), warning=True)
+    for text in _sentences([o for o in data.omissions if o.kind in serious]):
+        yield Finding("left_out", text, warning=True)
     rest = [o for o in data.omissions if o.kind not in serious]
     if rest:
         n = len(rest)
@@ -264,11 +266,18 @@ def _findings(
         yield Finding("omissions", text)
 
 
-def _sentence(omission: Omission) -> str:
-    """An omission as it is told."""
-    if omission.kind == "participant":
-        return omission.reason
-    return f"{omission.item[0].upper()}{omission.item[1:]} (n = {omission.n}): {omission.reason}"
+def _sentences(omissions: Sequence[Omission]) -> Iterable[str]:
+    """Omissions as they are told: those of one kind and reason in one sentence."""
+    alike: dict[tuple[str, str, int], list[str]] = {}
+    for omission in omissions:
+        if omission.kind == "participant":
+            yield omission.reason
+        else:
+            alike.setdefault((omission.kind, omission.reason, omission.n), []).append(omission.item)
+    for (_, reason, n), items in alike.items():
+        named = items if len(items) <= NAMED else [*items[:NAMED], f"{len(items) - NAMED} more"]
+        text = ", ".join(named)
+        yield f"{text[0].upper()}{text[1:]} (n = {n}): {reason}"
 
 
 def _write_tables(path: Callable[[str], Path], found: GroupStudy) -> None:
