@@ -15,6 +15,7 @@ out only where the border asks for them, and in the part of the box that it runs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def find_border(
     part = _around(wanted, scale)
     if part is not None:
         kernels = _Kernels(inside, known, part, scale)
-        near = np.flatnonzero(_crossed(kernels.inside, scale) & wanted[part])
+        near = np.flatnonzero(_crossed(kernels.inside, kernels.known, scale) & wanted[part])
         found, bend = _distance_and_bend(kernels, near, scale)
         for whole, values in ((distance, found * scale.unit), (curvature, bend / scale.unit)):
             box = np.full(kernels.shape, np.nan, np.float32)
@@ -190,10 +191,12 @@ class _Scale:
         return int(NEAR / self.steps[axis]) if axis in self.axes else 0
 
 
-def _crossed(inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.bool_]:
+def _crossed(
+    inside: NDArray[np.float32], known: NDArray[np.bool_], scale: _Scale
+) -> NDArray[np.bool_]:
     """Voxels with both sides of the border near them."""
     reach = tuple(scale.reach(axis) for axis in range(3))
-    return grown(inside > 0.48, reach) & grown(inside < 0.52, reach)
+    return grown((inside > 0.48) & known, reach) & grown((inside < 0.52) & known, reach)
 
 
 def _around(wanted: NDArray[np.bool_], scale: _Scale) -> tuple[slice, ...] | None:
@@ -321,8 +324,8 @@ class _Kernels:
     """A label blurred to all variances in part of a box, the narrow ones only when asked for.
 
     Attributes:
-        shape: of the part.
-        inside: (k, j, i) the label there, continued into what is not known.
+        inside: (k, j, i) the label there.
+        known: (k, j, i) where it says anything.
     """
 
     def __init__(
@@ -332,23 +335,37 @@ class _Kernels:
         part: tuple[slice, ...],
         scale: _Scale,
     ) -> None:
-        self._scale = scale
-        coarse = known.every_second(inside, scale) if known else _halved(inside, scale)
+        self._scale, self._part = scale, part
+        self._coarse = known.every_second(inside, scale) if known else _halved(inside, scale)
         self.inside = inside[part]
-        self.shape = self.inside.shape
-        if known and not known.mask[part].all():
-            continued = _every_voxel(coarse, part, scale)
-            self.inside = np.where(known.mask[part], self.inside, continued)
+        self.known = known.mask[part] if known else np.ones(self.inside.shape, bool)
         self._blurred: dict[int, NDArray[np.float32]] = {}
-        self._blur_coarse(coarse, part)
+        self._blur_coarse(self._coarse)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the part."""
+        return self.inside.shape
 
     def __getitem__(self, number: int) -> NDArray[np.float32]:
         """(k, j, i) the label blurred to one of the variances."""
         if number not in self._blurred:
-            self._blur_fine()
+            sigma = self._scale.sigmas(self._scale.variances[number])
+            self._blurred[number] = ndimage.gaussian_filter(
+                self._continued, sigma, truncate=3.0, mode="nearest"
+            )
         return self._blurred[number]
 
-    def _blur_coarse(self, coarse: NDArray[np.float32], part: tuple[slice, ...]) -> None:
+    @cached_property
+    def _continued(self) -> NDArray[np.float32]:
+        """(k, j, i) the label, continued into what is not known."""
+        if self.known.all():
+            return self.inside
+        return np.where(
+            self.known, self.inside, _every_voxel(self._coarse, self._part, self._scale)
+        )
+
+    def _blur_coarse(self, coarse: NDArray[np.float32]) -> None:
         scale = self._scale
         done = np.zeros(3)
         done[scale.halved] = HALVING  # of what was left out and of its own voxels
@@ -357,17 +374,8 @@ class _Kernels:
             sigma = np.sqrt(goal - done)
             sigma[scale.halved] /= 2
             coarse = ndimage.gaussian_filter(coarse, sigma, truncate=3.0, mode="nearest")
-            self._blurred[number] = _every_voxel(coarse, part, scale)
+            self._blurred[number] = _every_voxel(coarse, self._part, scale)
             done = goal
-
-    def _blur_fine(self) -> None:
-        scale = self._scale
-        previous, done = self.inside, 0.0
-        for number, variance in enumerate(scale.variances[:COARSE_FROM]):
-            sigma = scale.sigmas(variance - done)
-            previous = ndimage.gaussian_filter(previous, sigma, truncate=3.0, mode="nearest")
-            self._blurred[number] = previous
-            done = variance
 
 
 def _halved(array: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
@@ -416,7 +424,9 @@ def _distance_and_bend(
         distance, bend = shifts.estimate(scale.top), shifts.curvature(COARSE_FROM)
     else:
         smooth = _smoothed(level, cells, scale)
-        distance = _interpolate([shifts.estimate(i) for i in range(scale.top + 1)], smooth)
+        lowest = min(int(smooth.min()), scale.top - 1)
+        estimates = [shifts.estimate(i) for i in range(lowest, scale.top + 1)]
+        distance = _interpolate(estimates, smooth - lowest)
         narrow, wide = (shifts.curvature(i) for i in (COARSE_FROM - 1, COARSE_FROM))
         bend = np.where(smooth > scale.top - 0.5, wide, narrow)
     distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
