@@ -35,7 +35,9 @@ def equivolume_depth(domain: Domain, lines: Streamlines) -> NDArray[np.float32]:
     over neighbouring voxels.
     """
     depth = equidistant_depth(lines)
-    volume = lines.volume_to_pial / (lines.volume_to_white + lines.volume_to_pial)
+    whole = lines.volume_to_white + lines.volume_to_pial
+    whole[whole <= 0] = np.nan  # two borders that all but touch
+    volume = lines.volume_to_pial / whole
     weight = np.clip(depth * (1 - depth), 0, 0.25)
     known = np.flatnonzero(np.isfinite(volume) & np.isfinite(depth))
     excess = ((volume - depth) * weight)[known]
