@@ -29,6 +29,11 @@ def is_susceptibility(name: str, unit: str = "") -> bool:
     return unit.strip().lower() in _UNITS or any(map(_SUSCEPTIBILITY.fullmatch, words))
 
 
+def is_rate(name: str) -> bool:
+    """Whether a map is one of relaxation rates (R2, R2*), by its name."""
+    return any(map(_R2.fullmatch, _words(name)))
+
+
 def iron_contrast(name: str, unit: str = "", given: Mapping[str, str] | None = None) -> str:
     """:data:`BRIGHT` or :data:`DARK`: how iron shows in a map.
 
@@ -45,7 +50,7 @@ def iron_contrast(name: str, unit: str = "", given: Mapping[str, str] | None = N
     """
     if given and name in given:
         return given[name]
-    if any(map(_R2.fullmatch, _words(name))):
+    if is_rate(name):
         return BRIGHT
     if is_susceptibility(name, unit):
         raise InputError(

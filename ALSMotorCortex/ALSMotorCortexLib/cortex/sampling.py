@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .grid import Grid, Image
+from .iron import is_rate
 
 # The spline's coefficients depend on a voxel n steps away by 0.27 ** n.
 PAD = 5
@@ -44,7 +45,10 @@ def nearest_voxels(image: Image, ras: NDArray) -> NDArray[np.float64]:
 
 
 def sample(
-    image: Image, ras: NDArray, limits: tuple[float, float] | None = None
+    image: Image,
+    ras: NDArray,
+    limits: tuple[float, float] | None = None,
+    as_times: bool = False,
 ) -> NDArray[np.float64]:
     """Values of an image at RAS points.
 
@@ -53,6 +57,7 @@ def sample(
         ras: (..., 3) mm.
         limits: least and greatest value; voxels beyond them count as if they had these. A
             spline overshoots beside a strong edge, and less so beside a weaker one.
+        as_times: take the reciprocal of each voxel first, a relaxation time for a rate.
 
     Returns:
         (...) values; NaN outside the volume and within voxels that hold no number.
@@ -62,40 +67,50 @@ def sample(
     known = inside(image.grid, points.reshape(-1, 3))
     values = np.full(len(kji), np.nan)
     if known.any():
-        values[known] = _spline_values(image, kji[known], limits)
+        values[known] = _spline_values(image, kji[known], limits, as_times)
     return values.reshape(points.shape[:-1])
 
 
 def sample_usual(
     image: Image, ras: NDArray, values: NDArray, close: NDArray
 ) -> NDArray[np.float64]:
-    """Values of an image at RAS points, those out of the ordinary drawn near.
+    """Values of an image at RAS points, as borders are best found in them.
 
     T2* of CSF is many times that of tissue, and so is its noise. For finding borders it is
-    enough that it is large.
+    enough that it is large, so values out of the ordinary are drawn near. A map of rates (R2*)
+    hides CSF beside tissue; there the borders are those of the times.
 
     Args:
-        image: as for :func:`sample`.
+        image: as for :func:`sample`; its name tells a map of rates.
         ras: (..., 3) mm.
         values: (...) from :func:`sample` there.
         close: (n, ..., 3) RAS mm, places whose voxels tell what is ordinary.
     """
+    rates = is_rate(image.name)
     usual = nearest_voxels(image, close)
-    usual = np.sort(usual[np.isfinite(usual)])
+    usual = usual[np.isfinite(usual)]
     if not len(usual):
         return values
+    usual = np.sort(_times(usual) if rates else usual)
     count = max(int(MOST_VALUES * len(usual)), 1)
     widths = usual[count - 1 :] - usual[: len(usual) - count + 1]
     first = int(np.argmin(widths))
     width, middle = widths[first], (usual[first] + usual[first + count - 1]) / 2
     low, high = middle - MOST_WIDTHS * width, middle + MOST_WIDTHS * width
-    if width == 0 or not ((values < low).any() or (values > high).any()):
+    ordinary = width == 0 or not ((values < low).any() or (values > high).any())
+    if ordinary and not rates:
         return values
-    return sample(image, ras, (float(low), float(high)))
+    return sample(image, ras, (float(low), float(high)), rates)
+
+
+def _times(rates: NDArray) -> NDArray:
+    """Reciprocals; where noise took a rate to zero or below, that of a very small rate."""
+    least = 1e-3 * float(np.nanmedian(np.abs(rates)))
+    return 1 / np.maximum(rates, max(least, 1e-12))
 
 
 def _spline_values(
-    image: Image, kji: NDArray, limits: tuple[float, float] | None
+    image: Image, kji: NDArray, limits: tuple[float, float] | None, as_times: bool
 ) -> NDArray[np.float64]:
     low, high = _box(kji, image.grid.shape)
     crop = image.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
@@ -110,6 +125,8 @@ def _spline_values(
             bad, sampling=image.grid.spacing, return_distances=False, return_indices=True
         )
         crop = crop[tuple(nearest)]
+    if as_times:
+        crop = _times(crop)
     if limits is not None:
         crop = np.clip(crop, *limits)
     for axis in range(3):

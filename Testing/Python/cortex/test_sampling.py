@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.sampling import inside, sample, voxel_along
+from ALSMotorCortexLib.cortex.sampling import inside, sample, sample_usual, voxel_along
 
 
 def wave(shape=(9, 40, 50), spacing=(1.5, 0.4, 0.3)) -> Image:
@@ -80,3 +80,21 @@ def test_inside_reaches_to_the_voxels_face() -> None:
     grid = Grid.from_spacing((2, 3, 4), (1.0, 1.0, 1.0))
     at = np.array([[3.49, 0, 0], [3.52, 0, 0], [-0.49, 2.49, 1.49], [0, 0, -0.6]])
     np.testing.assert_array_equal(inside(grid, at), [True, False, True, False])
+
+
+def test_borders_in_a_map_of_rates_are_sought_in_the_times() -> None:
+    rng = np.random.default_rng(3)
+    grid = Grid.from_spacing((6, 14, 15), (0.5, 0.25, 0.25))
+    times = rng.uniform(20, 45, grid.shape)
+    times[:, :, :3] = 900.0  # CSF, far out of the ordinary
+    points = grid.ras(rng.uniform(1, 4, (200, 3)) * [1, 3, 3])
+    t2star, r2star = Image(times, grid, "T2star"), Image(1000 / times, grid, "Case 3 R2star")
+    found = [
+        sample_usual(image, points, sample(image, points), points[None])
+        for image in (t2star, r2star)
+    ]
+    np.testing.assert_allclose(1000 * found[1], found[0], rtol=1e-6)
+    # Noise takes the rate of CSF to nothing: the border must not hang on it.
+    noisy = Image(np.where(times > 800, rng.normal(0, 2, grid.shape), 1000 / times), grid, "R2star")
+    values = sample_usual(noisy, points, sample(noisy, points), points[None])
+    assert np.isfinite(values).all() and values.max() < 3 * 0.45
