@@ -71,7 +71,8 @@ def test_what_is_measured_follows_the_truth(program: ModuleType, study: tuple[Pa
     true = program.true_values(out)
     key, ids = program.SHOWN[0], sorted(found.values)
     assert len(ids) == 7
-    assert found.vector(key, ids) == pytest.approx(true.vector(key, ids), abs=0.08)
+    # Three slices of 0.5 mm in plane leave a quarter of a voxel open.
+    assert found.vector(key, ids) == pytest.approx(true.vector(key, ids), abs=0.125)
 
 
 def test_coverage_finds_intervals_that_hold_too_little(program: ModuleType) -> None:

@@ -108,17 +108,28 @@ def _claim(out: Path) -> None:
     """Makes the dataset, or finds it to be ours.
 
     Raises:
-        InputError: there is another dataset already.
+        InputError: there is another dataset already, or the folder cannot be written.
     """
-    # In this order: another process that makes the dataset describes it before it adds subjects.
-    subjects = out.is_dir() and any(out.glob("sub-*"))
-    known = read_json(out / "dataset_description.json") if out.is_dir() else None
-    if (subjects and known is None) or (known is not None and known.get("Name") != NAME):
+    if out.exists() and not out.is_dir():
         raise InputError(
-            f"{out} holds another dataset, and simulated subjects must not get among real ones. "
-            "Choose another --out."
+            f"{out} is a file, so no dataset can be put into it. Choose another --out."
         )
-    _describe(out, NAME, "raw")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_written(out, error) from None
+    with alone(out):
+        known = read_json(out / "dataset_description.json")
+        if any(out.glob("sub-*")) if known is None else known.get("Name") != NAME:
+            raise InputError(
+                f"{out} holds another dataset, and simulated subjects must not get among real "
+                "ones. Choose another --out."
+            )
+        _describe(out, NAME, "raw")
+
+
+def _cannot_be_written(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder} cannot be written ({error.strerror}). Choose another --out.")
 
 
 def _describe(folder: Path, name: str, kind: str) -> None:
@@ -227,6 +238,8 @@ def alone(out: Path, patience: float = 60.0) -> Iterator[None]:
                     "is running, delete it and run this again."
                 ) from None
             time.sleep(0.05)
+        except OSError as error:
+            raise _cannot_be_written(out, error) from None
     try:
         yield
     finally:
