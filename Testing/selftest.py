@@ -7,6 +7,7 @@ Testing/slicer_selftest.py.
 from __future__ import annotations
 
 import argparse
+import ast
 import logging
 import sys
 import unittest
@@ -37,6 +38,17 @@ def main(arguments: list[str]) -> int:
         logging.disable(logging.NOTSET)
         result = unittest.TextTestRunner(verbosity=2).run(suite)
     return 0 if result.wasSuccessful() and result.testsRun else 1
+
+
+def names_of(file: Path) -> list[str]:
+    """The test methods of a module, read from its source: importing it needs a host."""
+    return [
+        method.name
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == f"{file.stem}Test"
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name.startswith("test")
+    ]
 
 
 def suite_of(module: ModuleType, names: list[str]) -> unittest.TestSuite:

@@ -269,12 +269,8 @@ def _write(found: Compared, arguments: argparse.Namespace, command: Sequence[str
             write_readings(found.consensus, folder.path("consensus.tsv"))
             columns = [f.name for f in fields(Tie)]
             write_rows(columns, map(astuple, found.ties), folder.path("ties.tsv"))
-        written = [*tables, "consensus.tsv", "ties.tsv"]
-        written = [name for name in written if folder.path(name).exists()]
-        record["outputs"] = {n: provenance.describe_output(folder.path(n)) for n in written}
-        provenance.write(record, folder.path(provenance.FILE))
-        stale = provenance.earlier_outputs(Path(arguments.out))
-        folder.publish(stale, last=provenance.FILE)
+        record["outputs"] = provenance.describe_outputs(folder)
+        provenance.publish(folder, record)
 
 
 def closing(arguments: argparse.Namespace, result: Compared) -> str:

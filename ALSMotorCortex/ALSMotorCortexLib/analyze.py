@@ -539,11 +539,9 @@ def _write_scene(folder: OutputFolder, result: Measurement, case: _Case, clock: 
 def _finish(folder: OutputFolder, record: dict[str, Any], clock: _Clock) -> None:
     """Writes the provenance and moves everything into place."""
     with clock.step("checksums"):
-        written = sorted(folder.path("").iterdir())
-        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
+        record["outputs"] = provenance.describe_outputs(folder)
     clock.seconds["total"] = clock.total()
     record["seconds"] = {step: round(value, 4) for step, value in clock.seconds.items()}
     record["peak_memory_mib"] = provenance.peak_memory_mib()
     record["finished"] = provenance.now()
-    provenance.write(record, folder.path(provenance.FILE))
-    folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
+    provenance.publish(folder, record)

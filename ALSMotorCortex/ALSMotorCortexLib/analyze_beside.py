@@ -68,10 +68,7 @@ class Beside:
                 f"No reading of the case {self.case!r} is in --reading. There are readings of "
                 f"{some or 'nobody'}. Name one with --case."
             )
-        sources = [
-            {"role": role, "path": str(path), **provenance.describe_output(path)}
-            for path, role in self.files.items()
-        ]
+        sources = [provenance.describe_table(role, path) for path, role in self.files.items()]
         return ReadBeside(controls, own, sources)
 
 

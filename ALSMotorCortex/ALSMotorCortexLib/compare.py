@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -136,18 +135,10 @@ def compare_patient(
             "sex": found.comparison.person.sex,
             "held": found.comparison.held,
         }
-        record: dict[str, Any] = {
+        inputs = [provenance.describe_table(role, path) for role, path in files]
+        record = {
             "started": started,
-            "software": "ALSMotorCortex",
-            "command": list(command),
-            "settings": _texts(settings),
-            "inputs": [
-                {"role": role, "path": str(path), **provenance.describe_output(path)}
-                for role, path in files
-            ],
-            "versions": provenance.versions(),
-            "platform": platform.platform(),
-            "findings": [asdict(finding) for finding in found.findings],
+            **provenance.record(command, _texts(settings), inputs, found.findings),
         }
         if not keep_identity:
             given = [*source.measures, *source.profiles]
@@ -159,10 +150,8 @@ def compare_patient(
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
             found = replace(found, findings=(*found.findings, *lacking))
-        written = sorted(folder.path("").iterdir())
-        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
-        provenance.write(record, folder.path(provenance.FILE))
-        folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
+        record["outputs"] = provenance.describe_outputs(folder)
+        provenance.publish(folder, record)
     tell("done", 1.0)
     return found
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +90,11 @@ def follow_up(
         found = _followed(inputs)
         tell("writing", 0.7)
         followed_tables.write_followed(folder.path, found.result)
-        record: dict[str, Any] = {
+        settings = {"measures": list(inputs.patterns)}
+        tables = [provenance.describe_table("table", path) for path in inputs.files]
+        record = {
             "started": started,
-            "software": "ALSMotorCortex",
-            "command": list(command),
-            "settings": {"measures": list(inputs.patterns)},
-            "inputs": [
-                {"role": "table", "path": str(path), **provenance.describe_output(path)}
-                for path in inputs.files
-            ],
-            "versions": provenance.versions(),
-            "platform": platform.platform(),
-            "findings": [asdict(finding) for finding in found.findings],
+            **provenance.record(command, settings, tables, found.findings),
         }
         if not keep_identity:
             given = [*inputs.measures, *inputs.dates, *inputs.retest]
@@ -111,10 +103,8 @@ def follow_up(
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
             found = replace(found, findings=(*found.findings, *lacking))
-        written = sorted(folder.path("").iterdir())
-        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
-        provenance.write(record, folder.path(provenance.FILE))
-        folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
+        record["outputs"] = provenance.describe_outputs(folder)
+        provenance.publish(folder, record)
     tell("done", 1.0)
     return found
 

@@ -5,9 +5,8 @@ One call, :func:`study`, reads the tables, computes, and writes the results into
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,11 @@ def study(
         tell("writing", 0.9)
         _write_tables(folder.path, found)
         files = [*_files(measures, curves), Path(participants)]
-        record = _record(found, files, command, started)
+        inputs = [provenance.describe_table("table", path) for path in files]
+        record = {
+            "started": started,
+            **provenance.record(command, asdict(found.options), inputs, found.findings),
+        }
         if not keep_identity:
             given = [*measures, *curves, Path(participants)]
             record = numbered(files, given, Path(out)).plain(record)
@@ -153,11 +156,9 @@ def study(
         if pdf:
             lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
             found = replace(found, findings=(*found.findings, *lacking))
-        written = sorted(folder.path("").iterdir())
-        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
+        record["outputs"] = provenance.describe_outputs(folder)
         record["seconds"] = {"total": round(time.perf_counter() - clock, 3)}
-        provenance.write(record, folder.path(provenance.FILE))
-        folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
+        provenance.publish(folder, record)
     tell("done", 1.0)
     return found
 
@@ -287,21 +288,3 @@ def _write_tables(path: Callable[[str], Path], found: GroupStudy) -> None:
     group_tables.write_correlations(path, found.correlations)
     group_tables.write_profiles(path, found.profiles)
     group_tables.write_omissions(path, found.data.omissions)
-
-
-def _record(
-    found: GroupStudy, files: Sequence[Path], command: Sequence[str], started: str
-) -> dict[str, Any]:
-    inputs: list[Mapping[str, Any]] = [
-        {"role": "table", "path": str(path), **provenance.describe_output(path)} for path in files
-    ]
-    return {
-        "started": started,
-        "software": "ALSMotorCortex",
-        "command": list(command),
-        "settings": asdict(found.options),
-        "inputs": inputs,
-        "versions": provenance.versions(),
-        "platform": platform.platform(),
-        "findings": [asdict(finding) for finding in found.findings],
-    }

@@ -202,15 +202,13 @@ def make_maps(
             "versions": provenance.versions(),
             "findings": [asdict(finding) for finding in maps.findings],
         }
-        written = sorted(folder.path("").iterdir())
-        record["outputs"] = {path.name: provenance.describe_output(path) for path in written}
+        record["outputs"] = provenance.describe_outputs(folder)
         record["seconds"] = {"total": round(time.perf_counter() - clock, 3)}
         record["peak_memory_mib"] = provenance.peak_memory_mib()
         record["finished"] = provenance.now()
         if called is not None:
             record = Redaction(called).plain(record)
-        provenance.write(plain(record), folder.path(provenance.FILE))
-        folder.publish(provenance.earlier_outputs(folder.folder), last=provenance.FILE)
+        provenance.publish(folder, plain(record))
     tell("done", 1.0)
     return maps
 

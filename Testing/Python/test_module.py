@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -12,20 +11,10 @@ import pytest
 slicer = pytest.importorskip("slicer")
 
 from host.application import load, running  # noqa: E402
+from selftest import names_of  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 FILE = MODULE / "ALSMotorCortex.py"
-
-
-def self_tests() -> list[str]:
-    """The self-test's methods, read from the source: the class itself needs the host."""
-    return [
-        method.name
-        for node in ast.parse(FILE.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef) and node.name == "ALSMotorCortexTest"
-        for method in node.body
-        if isinstance(method, ast.FunctionDef) and method.name.startswith("test")
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +67,7 @@ def test_the_parameter_node_is_kept_with_the_scene(module: ModuleType, tmp_path:
     assert {n: logic.getParameterNode().getValue(n) for n in changed} == changed
 
 
-@pytest.mark.parametrize("name", self_tests())
+@pytest.mark.parametrize("name", names_of(FILE))
 def test_self_test(name: str, module: ModuleType) -> None:
     """The same methods run in Slicer, by Testing/slicer_selftest.py."""
     result = unittest.TestResult()
@@ -88,4 +77,4 @@ def test_self_test(name: str, module: ModuleType) -> None:
 
 
 def test_there_is_a_self_test() -> None:
-    assert self_tests()
+    assert names_of(FILE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ slicer = pytest.importorskip("slicer")
 from ALSMotorCortexLib.study.readings import HEMISPHERES, ITEMS  # noqa: E402
 from host import panel  # noqa: E402
 from host.application import load, running  # noqa: E402
+from selftest import names_of  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 FILE = MODULE / "ALSMotorCortexReading.py"
@@ -21,17 +21,6 @@ SOURCE = panel.Source.of(FILE)
 
 # Keys of Slicer's slice and 3D views (vtkMRMLSliceIntersectionWidget, vtkMRMLCameraWidget).
 OF_SLICER = set("BFGRTV[]{}")
-
-
-def self_tests() -> list[str]:
-    """The self-test's methods, read from the source: the class itself needs the host."""
-    return [
-        method.name
-        for node in ast.parse(FILE.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef) and node.name == "ALSMotorCortexReadingTest"
-        for method in node.body
-        if isinstance(method, ast.FunctionDef) and method.name.startswith("test")
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +43,7 @@ def test_the_module_describes_itself(module: ModuleType) -> None:
         assert Path(instance.resourcePath(f"Icons/{FILE.stem}.{end}")).is_file()
 
 
-@pytest.mark.parametrize("name", self_tests())
+@pytest.mark.parametrize("name", names_of(FILE))
 def test_self_test(name: str, module: ModuleType) -> None:
     """The same methods run in Slicer, by Testing/slicer_selftest.py."""
     result = unittest.TestResult()

@@ -23,7 +23,7 @@ from scipy import ndimage, sparse
 from scipy.special import ndtri
 
 from .cells import Cells
-from .masks import grown
+from .masks import bounding_box, grown
 
 VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
@@ -138,8 +138,8 @@ def find_border(
         wanted = wanted & known.mask
     distance = np.full(inside.shape, np.nan, np.float32)
     curvature = np.full(inside.shape, np.nan, np.float32)
-    part = _around(wanted, scale)
-    if part is not None:
+    if wanted.any():
+        part = _around(wanted, scale)
         kernels = _Kernels(inside, known, part, scale)
         near = np.flatnonzero(_crossed(kernels.inside, kernels.known, scale) & wanted[part])
         found, bend = _distance_and_bend(kernels, near, scale)
@@ -199,17 +199,10 @@ def _crossed(
     return grown((inside > 0.48) & known, reach) & grown((inside < 0.52) & known, reach)
 
 
-def _around(wanted: NDArray[np.bool_], scale: _Scale) -> tuple[slice, ...] | None:
+def _around(wanted: NDArray[np.bool_], scale: _Scale) -> tuple[slice, ...]:
     """The part of the box that holds what is wanted and what the narrow kernels see of it."""
-    part = []
-    for axis, size in enumerate(wanted.shape):
-        used = np.flatnonzero(wanted.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(used):
-            return None
-        margin = REACH if axis in scale.axes else 0
-        low = max(int(used[0]) - margin, 0)
-        part.append(slice(low - low % 2, min(int(used[-1]) + margin + 1, size)))
-    return tuple(part)
+    margin = [REACH if axis in scale.axes else 0 for axis in range(3)]
+    return tuple(slice(s.start - s.start % 2, s.stop) for s in bounding_box(wanted, margin))
 
 
 class Known:
@@ -232,7 +225,7 @@ class Known:
         axes: tuple[int, ...],
     ) -> None:
         self.mask = mask
-        scale = _Scale(spacing, axes, mask.shape)
+        self._scale = scale = _Scale(spacing, axes, mask.shape)
         self._weight = np.maximum(_halved(mask.astype(np.float32), scale), np.float32(0.5))
         enough = self._weight > 0.5
         self._lacking: tuple[NDArray, ...] = ()
@@ -241,9 +234,9 @@ class Known:
             self._nearest, source = _way_back(enough, self._lacking, scale)
             self._interpolation = _trilinear(source, enough.shape)
 
-    def every_second(self, inside: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
+    def every_second(self, inside: NDArray[np.float32]) -> NDArray[np.float32]:
         """A label at every second voxel, averaged with its neighbours, continued everywhere."""
-        value = _halved(np.where(self.mask, inside, np.float32(0)), scale)
+        value = _halved(np.where(self.mask, inside, np.float32(0)), self._scale)
         value /= self._weight
         if len(self._lacking):
             value[self._lacking] = value[self._nearest]
@@ -336,7 +329,7 @@ class _Kernels:
         scale: _Scale,
     ) -> None:
         self._scale, self._part = scale, part
-        self._coarse = known.every_second(inside, scale) if known else _halved(inside, scale)
+        self._coarse = known.every_second(inside) if known else _halved(inside, scale)
         self.inside = inside[part]
         self.known = known.mask[part] if known else np.ones(self.inside.shape, bool)
         self._blurred: dict[int, NDArray[np.float32]] = {}

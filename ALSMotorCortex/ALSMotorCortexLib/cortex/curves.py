@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
@@ -72,6 +71,8 @@ def spline(points: NDArray) -> NDArray[np.float64]:
     points = points[np.concatenate([[True], moved])]
     number = len(points)
     at = np.linspace(0, number - 1, (number - 1) * PER_SEGMENT + 1)
+    from scipy.interpolate import CubicSpline  # takes long to import; measuring needs none of it
+
     return CubicSpline(np.arange(number), points, bc_type="clamped")(at)
 
 

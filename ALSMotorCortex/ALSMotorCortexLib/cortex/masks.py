@@ -1,9 +1,9 @@
-"""Masks grown by whole voxels: shifts of the whole array, which cost far less than a general
-dilation."""
+"""Masks: their bounding box, and growing by whole voxels, by shifts of the whole array, which cost
+far less than a general dilation."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +33,16 @@ def _join_neighbours(more: NDArray[np.bool_], mask: NDArray[np.bool_], axis: int
     source, target = np.moveaxis(mask, axis, 0), np.moveaxis(more, axis, 0)
     target[1:] |= source[:-1]
     target[:-1] |= source[1:]
+
+
+def bounding_box(
+    mask: NDArray[np.bool_], margin: Sequence[int] = (0, 0, 0)
+) -> tuple[slice, slice, slice]:
+    """The slices that hold all of a mask that is not empty, and ``margin`` (k, j, i) voxels around
+    it, within the array."""
+    box = []
+    for axis, wide in enumerate(margin):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        low, high = int(used[0]) - wide, int(used[-1]) + wide + 1
+        box.append(slice(max(low, 0), min(high, mask.shape[axis])))
+    return box[0], box[1], box[2]

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from .errors import InputError
 from .grid import Grid, Image
-from .masks import grown_by_faces
+from .masks import bounding_box, grown_by_faces
 from .result import Finding
 from .settings import Settings
 
@@ -193,22 +193,13 @@ def _boxed_tissue(
             f"No voxel carries the gray-matter label {_listed(settings.gm)}. "
             f"The labels in {labels.name} are: {_listed(np.unique(labels.array)[:30])}."
         )
-    box = _bounding_box(gray, MARGIN)
+    box = bounding_box(gray, (MARGIN,) * 3)
     part = labels.array[box]
     tissue = np.zeros(part.shape, np.uint8)
     tissue[np.isin(part, (*settings.csf, *settings.other_bank))] = PIAL
     tissue[np.isin(part, settings.wm)] = WHITE
     tissue[gray[box]] = GRAY
     return tissue, (box[0].start, box[1].start, box[2].start)
-
-
-def _bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice, slice]:
-    """The slices that hold all of a mask that is not empty, and some voxels around it."""
-    box = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append(slice(max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1))
-    return box[0], box[1], box[2]
 
 
 def _listed(values: NDArray | tuple[int, ...]) -> str:
@@ -234,7 +225,7 @@ def _fill_holes(
     """Fill small enclosed holes. A hole may lie open to one side of the volume at most:
     the first and last slice cut through holes, but a region across a corner is none."""
     # All there is outside the gray matter's bounding box belongs to the background.
-    box = _bounding_box(tissue == GRAY, margin=1)
+    box = bounding_box(tissue == GRAY, (1, 1, 1))
     pieces, sizes = _pieces(tissue[box] != GRAY, grid, axes)
     if limit <= 0 or len(sizes) < 3:
         return tissue, []
@@ -259,7 +250,7 @@ def _drop_islands(
     tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Drop small loose pieces of gray matter."""
-    box = _bounding_box(tissue == GRAY)
+    box = bounding_box(tissue == GRAY)
     pieces, sizes = _pieces(tissue[box] == GRAY, grid, axes)
     small = sizes <= limit
     if limit <= 0 or len(sizes) < 3 or not small.any():

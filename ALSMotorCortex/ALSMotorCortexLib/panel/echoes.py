@@ -9,10 +9,7 @@ from slicer.i18n import tr as _
 
 from ..scene import layout
 from ..scene.echoes import keep_times, missing, type_time
-from .section import Section
-
-# Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
-POLL_MS = 10
+from .run_section import RunSection
 
 _TIME_COLUMN = 1
 
@@ -30,15 +27,15 @@ SOURCES = {
 """Where an echo time was found, in words."""
 
 
-class EchoesSection(Section):
+class EchoesSection(RunSection):
     """Chooses echoes, shows their times, and makes maps of them."""
 
     name = "echoes"
+    bar = "echoesProgressBar"
 
     def setup(self) -> None:
-        self._run: Any = None
+        super().setup()
         self._frames: list[Any] = []
-        self._pollTimer = self.panel.timer(POLL_MS, self.on_poll)
         ui = self.ui
         ui.echoesSelector.setMinimumWidth(80)
         table = ui.echoesTable
@@ -51,7 +48,7 @@ class EchoesSection(Section):
         table.verticalHeader().hide()
         ui.echoesSelector.connect("checkedNodesChanged()", self.on_checked)
         table.connect("cellChanged(int,int)", self.on_time)
-        ui.makeMapsButton.connect("clicked()", self.on_make)
+        ui.makeMapsButton.connect("clicked()", self.on_start)
         ui.cancelMapsButton.connect("clicked()", self.on_cancel)
 
     def fill_in(self) -> None:
@@ -62,7 +59,7 @@ class EchoesSection(Section):
                 self.open()
 
     def refresh(self) -> None:
-        running = self._run is not None
+        running = self.running
         self._show_choice()
         if not running:
             self._frames = self.logic.echoes(self.parameters)
@@ -76,14 +73,10 @@ class EchoesSection(Section):
         ui.echoesReasonLabel.text = reason
 
     def closing(self) -> None:
-        """Stops a run and forgets it: its nodes are about to go."""
-        self._pollTimer.stop()
+        """Forgets the echoes, too: their nodes are about to go."""
         self._frames = []
         self.say("")
-        if self._run is not None:
-            self._run.cancel()
-            self._run = None
-            self.say(_("The scene was closed, so the maps were stopped."))
+        super().closing()
 
     # What it shows ------------------------------------------------------------------------
 
@@ -129,36 +122,15 @@ class EchoesSection(Section):
                 type_time(self._frames[row], self.ui.echoesTable.item(row, 1).text())
             self.panel.refresh_later()
 
-    def on_make(self) -> None:
-        """Starts to make maps; :meth:`on_poll` follows it."""
-        if self._run is not None:
-            return
-        self.say("")
-        with self.message():
-            self._run = self.logic.start_maps(self.parameters)
-            self._pollTimer.start()
-        self.panel.refresh_later()
+    # A run --------------------------------------------------------------------------------
 
-    def on_cancel(self) -> None:
-        if self._run is not None:
-            self._run.cancel()
-            self.ui.echoesProgressBar.setFormat(_("stopping..."))
+    def started(self) -> Any:
+        return self.logic.start_maps(self.parameters)
 
-    def on_poll(self) -> None:
-        """Shows the progress of the run, and its maps once it is done."""
-        run = self._run
-        if run is None:
-            self._pollTimer.stop()
-            return
-        step, fraction = run.poll()
-        self.ui.echoesProgressBar.value = round(100 * fraction)
-        self.ui.echoesProgressBar.setFormat(f"{step} %p%")
-        if not run.done:
-            return
-        self._pollTimer.stop()
-        self._run = None
-        with self.message():
-            self.say(self.logic.publish_maps(self.parameters, run))
-            layout.show_image(self.scene, self.parameters.image)
-            layout.fit_slices(self.scene, self.parameters.image)
-        self.panel.refresh_later()
+    def stopped(self) -> str:
+        return _("The scene was closed, so the maps were stopped.")
+
+    def finished(self, run: Any) -> None:
+        self.say(self.logic.publish_maps(self.parameters, run))
+        layout.show_image(self.scene, self.parameters.image)
+        layout.fit_slices(self.scene, self.parameters.image)

@@ -10,25 +10,22 @@ from slicer.i18n import tr as _
 
 from ..scene import chosen
 from .choices import Plane
-from .section import Section
-
-# Pause between two looks at a run, for the window; each look lets the run work for 30 ms.
-POLL_MS = 10
+from .run_section import RunSection
 
 
-class MeasureSection(Section):
+class MeasureSection(RunSection):
     """Starts a measurement and follows it."""
 
     name = "measure"
+    bar = "progressBar"
 
     def setup(self) -> None:
-        self._run: Any = None
-        self._pollTimer = self.panel.timer(POLL_MS, self.on_poll)
-        self.ui.measureButton.connect("clicked()", self.on_measure)
+        super().setup()
+        self.ui.measureButton.connect("clicked()", self.on_start)
         self.ui.cancelButton.connect("clicked()", self.on_cancel)
 
     def refresh(self) -> None:
-        running = self._run is not None
+        running = self.running
         reason = chosen.reason(self.parameters)
         ui = self.ui
         ui.measureButton.enabled = not running and not reason
@@ -42,48 +39,18 @@ class MeasureSection(Section):
     def shortcuts(self) -> Mapping[str, Any]:
         return {"measure": self.ui.measureButton}
 
-    def closing(self) -> None:
-        """Stops a run and forgets it: its nodes are about to go."""
-        self._pollTimer.stop()
-        if self._run is not None:
-            self._run.cancel()
-            self._run = None
-            self.say(_("The scene was closed, so the measurement was stopped."))
+    # A run --------------------------------------------------------------------------------
 
-    # What the user does -------------------------------------------------------------------
+    def started(self) -> Any:
+        return self.logic.start_run(self.parameters)
 
-    def on_measure(self) -> None:
-        """Starts a measurement; :meth:`on_poll` follows it."""
-        if self._run is not None:
-            return
-        self.say("")
-        with self.message():
-            self._run = self.logic.start_run(self.parameters)
-            self._pollTimer.start()
-        self.refresh()
+    def stopped(self) -> str:
+        return _("The scene was closed, so the measurement was stopped.")
 
-    def on_cancel(self) -> None:
-        if self._run is not None:
-            self._run.cancel()
-            self.ui.progressBar.setFormat(_("stopping..."))
-
-    def on_poll(self) -> None:
-        """Shows the progress of the run, and its result once it is done."""
-        run = self._run
-        if run is None:
-            self._pollTimer.stop()
-            return
-        step, fraction = run.poll()
-        self.ui.progressBar.value = round(100 * fraction)
-        self.ui.progressBar.setFormat(f"{step} %p%")
-        if not run.done:
-            return
-        self._pollTimer.stop()
-        self._run = None
-        with self.message(), slicer.util.WaitCursor():
+    def finished(self, run: Any) -> None:
+        with slicer.util.WaitCursor():
             self.say("")
             before = [nodes["settings"] for _name, nodes in self.logic.results()]
             nodes = self.logic.publish(self.parameters, run)
             self.panel["results"].show_new(nodes, nodes["settings"] not in before)
             self.say(self.logic.summary(nodes))
-        self.panel.refresh_later()

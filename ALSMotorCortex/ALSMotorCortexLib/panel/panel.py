@@ -157,7 +157,7 @@ class Panel(VTKObservationMixin):
         self.refresh()
         self.open("inputs", "measure")
         if self.ui.measureButton.enabled:
-            self["measure"].on_measure()
+            self["measure"].on_start()
 
     # What the panel shows -----------------------------------------------------------------
 

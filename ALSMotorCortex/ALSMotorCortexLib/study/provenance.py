@@ -22,6 +22,7 @@ from .. import __version__
 from ..cortex.result import Finding
 from ..cortex.settings import Settings
 from .images import ImageFile
+from .outputs import OutputFolder
 
 FILE = "provenance.json"
 
@@ -41,11 +42,27 @@ def describe_output(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
+def describe_table(role: str, path: Path) -> dict[str, Any]:
+    """One input that is no image, as :func:`describe_input` does."""
+    return {"role": role, "path": str(path), **describe_output(path)}
+
+
 def build(
     command: Iterable[str],
     settings: Settings,
     inputs: Iterable[Mapping[str, Any]],
     findings: Iterable[Finding],
+) -> dict[str, Any]:
+    """The record of a measurement, see :func:`record`."""
+    return record(command, asdict(settings), inputs, findings, outside_the_ribbon=0)
+
+
+def record(
+    command: Iterable[str],
+    settings: Mapping[str, Any],
+    inputs: Iterable[Mapping[str, Any]],
+    findings: Iterable[Finding],
+    **more: Any,
 ) -> dict[str, Any]:
     """What is known before anything is written. Paths stand as the user gave them.
 
@@ -54,13 +71,24 @@ def build(
     return {
         "software": "ALSMotorCortex",
         "command": list(command),
-        "settings": asdict(settings),
+        "settings": dict(settings),
         "inputs": list(inputs),
-        "outside_the_ribbon": 0,
+        **more,
         "versions": versions(),
         "platform": platform.platform(),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def describe_outputs(folder: OutputFolder) -> dict[str, dict[str, Any]]:
+    """All files that stand ready in a folder, by name."""
+    return {path.name: describe_output(path) for path in sorted(folder.path("").iterdir())}
+
+
+def publish(folder: OutputFolder, record: Mapping[str, Any]) -> None:
+    """Writes the record and moves everything into place, instead of what an earlier run wrote."""
+    write(record, folder.path(FILE))
+    folder.publish(earlier_outputs(folder.folder), last=FILE)
 
 
 def versions() -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ALSMotorCortexLib.cortex.masks import grown, grown_by_faces
+from ALSMotorCortexLib.cortex.masks import bounding_box, grown, grown_by_faces
 from ALSMotorCortexLib.cortex.ribbon import connectivity
 
 masks = st.builds(
@@ -31,3 +31,14 @@ def test_a_box_of_any_reach(mask, reach) -> None:
 def test_faces_along_some_axes(mask, axes) -> None:
     expected = ndimage.binary_dilation(mask, connectivity(axes))
     np.testing.assert_array_equal(grown_by_faces(mask, axes), expected)
+
+
+@given(masks, st.tuples(*[st.integers(0, 3)] * 3))
+def test_the_bounding_box_holds_all_and_no_more(mask, margin) -> None:
+    mask[2, 3, 4] = True
+    box = bounding_box(mask, margin)
+    assert mask[box].sum() == mask.sum()
+    for axis, (part, wide) in enumerate(zip(box, margin, strict=True)):
+        used = np.argwhere(mask)[:, axis]
+        assert part.start == max(used.min() - wide, 0)
+        assert part.stop == min(used.max() + 1 + wide, mask.shape[axis])
