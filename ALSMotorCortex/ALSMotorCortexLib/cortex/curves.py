@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial import cKDTree
 
 PER_SEGMENT = 10
 
@@ -146,6 +145,8 @@ def _cross(a: NDArray, b: NDArray) -> NDArray:
 
 def distance(points: NDArray, polyline: NDArray) -> NDArray[np.float64]:
     """Distance (n,) in mm from points (n, 2) to a polyline (m, 2)."""
+    from scipy.spatial import cKDTree  # takes long to import, too
+
     nearest = cKDTree(polyline).query(points)[1]
     best = np.full(len(points), np.inf)
     for start in (nearest - 1, nearest):

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.interpolate import make_smoothing_spline
 from scipy.ndimage import gaussian_filter1d
 
 from .adjust import around, refine, unmodelled
@@ -445,5 +444,7 @@ def _smooth(
     # Structure shorter than 2 pi SMOOTH_MM is damped to under half: smoothing by lam
     # multiplies a wave of frequency w by 1 / (1 + lam w^4 spacing / weight).
     stiffness = SMOOTH_MM**4 * np.median(1 / errors**2) / PLACE_MM
+    from scipy.interpolate import make_smoothing_spline  # takes long to import
+
     curve = make_smoothing_spline(at, values, weights, lam=stiffness)
     return curve(columns * strip.step), sd

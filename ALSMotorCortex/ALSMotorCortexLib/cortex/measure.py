@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
@@ -26,7 +27,7 @@ from .parts import two_hemispheres
 from .profiles import find_columns, laminar_profiles
 from .resample import INTERPOLATION, label_values, map_values
 from .result import RIBBON, Finding, Measure, Measurement
-from .ribbon import PIAL, WHITE, make_ribbon
+from .ribbon import PIAL, WHITE, Ribbon, make_ribbon
 from .settings import Settings
 from .streamlines import Streamlines, follow_streamlines
 
@@ -81,28 +82,28 @@ def measure(
 
     box_voxels = domain.box_voxels()[domain.labelled]
     voxels = ribbon.grid_indices(box_voxels)
-    equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
-    findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
-    angle = corrected = steep = None
-    if (axis := slice_axis(labels.grid, settings.plane)) is not None:
-        oblique = find_obliquity(ribbon, domain, potential, lines, axis)
-        angle = oblique.angle
-        if settings.plane != "none":
-            corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
-        findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
-    inside = {RIBBON: np.ones(len(voxels), bool)}
-    inside |= _region_masks(regions, labels.grid, voxels)
-    inside |= _hemispheres(labels.grid, voxels, regions)
-    values, found = _map_values(maps, labels.grid, voxels)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
+        equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
+        findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
+        angle = corrected = steep = None
+        if (axis := slice_axis(labels.grid, settings.plane)) is not None:
+            oblique = find_obliquity(ribbon, domain, potential, lines, axis)
+            angle = oblique.angle
+            if settings.plane != "none":
+                corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
+            findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
+        inside = {RIBBON: np.ones(len(voxels), bool)}
+        inside |= _region_masks(regions, labels.grid, voxels)
+        inside |= _hemispheres(labels.grid, voxels, regions)
+        columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
+        values, neighbours, found = read.result()
     findings += found
-    neighbours = adjacent_medians(ribbon, labels, settings, maps)
-    findings += _contrast_findings(neighbours)
     findings += _iron_findings(values, units, iron)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
     depth = equidistant if settings.layer_depth == "equidistant" else equivolume
     layers = layer_map(depth, settings.layers)
-    columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
     counted = depth if steep is None else np.where(steep, np.float32(np.nan), depth)
     profiles = laminar_profiles(counted, columns, values, inside, settings)
     shape = Voxels(
@@ -199,6 +200,19 @@ def _hemispheres(
     a, b, c, d = grid.ijk_to_ras[0]
     x = a * i + b * j + c * k + d
     return {} if {"left", "right"} & set(regions) else two_hemispheres(x)
+
+
+def _read_maps(
+    ribbon: Ribbon,
+    labels: Image,
+    settings: Settings,
+    maps: Mapping[str, Image],
+    voxels: NDArray[np.int64],
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, dict[str, float]], list[Finding]]:
+    """Values at the ribbon's voxels, medians of the tissue beside it, and what was noticed."""
+    values, findings = _map_values(maps, labels.grid, voxels)
+    neighbours = adjacent_medians(ribbon, labels, settings, maps)
+    return values, neighbours, findings + _contrast_findings(neighbours)
 
 
 def _map_values(

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from .grid import Grid
 from .laplace import Domain
@@ -403,6 +402,8 @@ class _Slices:
             return np.empty(0, np.float32)
         known = np.flatnonzero(np.isfinite(values))
         scale = np.array([10 * reach, *self.spacing])
+        from scipy.spatial import cKDTree  # takes long to import; nearly cubic voxels need none
+
         tree = cKDTree(columns[known] * scale)
         at = places * scale
         at[:, 0] = np.rint(places[:, 0]) * scale[0]

@@ -36,14 +36,16 @@ def find_columns(middles: NDArray[np.float32], width: float) -> NDArray[np.int32
     Returns:
         (n,) int32 column numbers from 0 on, -1 where there is no field line.
     """
-    known = np.isfinite(middles).all(axis=1)
     columns = np.full(len(middles), -1, np.int32)
+    known = np.isfinite(middles[:, 0]) & np.isfinite(middles[:, 1]) & np.isfinite(middles[:, 2])
     if known.any():
-        cells = np.floor(middles[known] / width).astype(np.int64)
-        cells -= cells.min(axis=0)
-        sizes = cells.max(axis=0) + 1
-        key = (cells[:, 0] * sizes[1] + cells[:, 1]) * sizes[2] + cells[:, 2]
-        columns[known] = np.unique(key, return_inverse=True)[1]
+        key = np.zeros(np.count_nonzero(known), np.int64)
+        for axis in range(3):
+            cell = np.floor(middles[known, axis] / width).astype(np.int64)
+            cell -= cell.min()
+            key = key * (cell.max() + 1) + cell
+        # Sorting without the inverse, and looking up, takes half as long as both in one.
+        columns[known] = np.searchsorted(np.unique(key), key)
     return columns
 
 
@@ -122,11 +124,12 @@ def _bootstrap(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of each bin's mean over resampled columns; NaN with under two columns."""
     nothing = np.full(settings.bins, np.nan)
-    own, column = np.unique(columns, return_inverse=True)
-    if len(own) < 2 or settings.bootstrap < 1:
+    there = np.bincount(columns) > 0
+    own = int(np.count_nonzero(there))
+    if own < 2 or settings.bootstrap < 1:
         return nothing, nothing
-    cell = column * settings.bins + bins - 1
-    size = len(own) * settings.bins
+    cell = (np.cumsum(there) - 1)[columns] * settings.bins + bins - 1
+    size = own * settings.bins
     counts = np.bincount(cell, minlength=size).reshape(-1, settings.bins)
     sums = np.bincount(cell, weights=value, minlength=size).reshape(-1, settings.bins)
     rng = np.random.default_rng(settings.seed)
@@ -135,10 +138,10 @@ def _bootstrap(
     middle = sums.sum() / max(counts.sum(), 1)
     sums = (sums - middle * counts).astype(np.float32)
     counts = counts.astype(np.float32)
-    picks = rng.integers(len(own), size=(settings.bootstrap, len(own)), dtype=np.int32)
+    picks = rng.integers(own, size=(settings.bootstrap, own), dtype=np.int32)
     drawn = np.empty(picks.shape, np.float32)
     for row, picked in zip(drawn, picks, strict=True):
-        row[:] = np.bincount(picked, minlength=len(own))
+        row[:] = np.bincount(picked, minlength=own)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = middle + (drawn @ sums) / (drawn @ counts)
     tail = (1 - settings.confidence) / 2

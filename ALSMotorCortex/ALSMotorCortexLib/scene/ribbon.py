@@ -34,8 +34,11 @@ class Ribbon:
     def of(cls, measurement: Measurement) -> Ribbon:
         """The ribbon of a measurement, which has at least one voxel."""
         axes = np.unravel_index(measurement.voxels, measurement.grid.shape)
-        kji = np.stack([a.astype(np.int32) for a in axes], axis=1)
-        return cls(measurement.grid, kji, kji.min(axis=0), kji.max(axis=0))
+        low, high = (np.array([end(a) for a in axes], np.int32) for end in (np.min, np.max))
+        kji = np.empty((len(measurement.voxels), 3), np.int32)
+        for axis, index in enumerate(axes):
+            kji[:, axis] = index
+        return cls(measurement.grid, kji, low, high)
 
     @property
     def corners(self) -> NDArray[np.int32]:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..cortex.grid import Image
+from ..cortex.masks import grown
 from ..cortex.result import Measurement
 from .geometry import image_data
 from .ribbon import Ribbon
@@ -116,10 +117,9 @@ class _Near:
         Each listed neighbour foretells a voxel's depth along a straight line; near ones
         count more.
         """
-        for step in self._steps:
-            beside = self._front + step
-            self._lookup[beside[self._lookup[beside] == -1]] = -2
-        new = np.flatnonzero(self._lookup == -2)
+        front = np.zeros(self.shape, bool)
+        front.reshape(-1)[self._front] = True
+        new = np.flatnonzero(grown(front, (1, 1, 1)).reshape(-1) & (self._lookup < 0))
         total = np.zeros((len(new), 5), np.float32)
         weights = np.zeros(len(new), np.float32)
         for offset, step in zip(_OFFSETS, self._steps, strict=True):

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from ..cortex.errors import InputError
 from ..cortex.grid import ORTHOGONAL_TOLERANCE, Grid, Image
@@ -285,9 +284,15 @@ def _qform(pixdim: tuple[float, ...], fields: tuple[float, ...]) -> NDArray[np.f
     b, c, d, *offset = np.nan_to_num(fields)
     a = np.sqrt(max(1 - b * b - c * c - d * d, 0.0))
     qfac = -1.0 if pixdim[0] < 0 else 1.0
-    rotation = Rotation.from_quat([b, c, d, a] if a or b or c or d else [0, 0, 0, 1])
-    axes = rotation.as_matrix() * np.array(pixdim[1:4]) * [1, 1, qfac]
-    return np.column_stack([axes, offset])
+    rotation = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+    length = a * a + b * b + c * c + d * d  # above 1 where the header's numbers are rounded
+    return np.column_stack([rotation / length * np.array(pixdim[1:4]) * [1, 1, qfac], offset])
 
 
 def _check_header(path: Path, header: Header) -> None:
@@ -379,6 +384,8 @@ def _geometry_of(grid: Grid) -> NiftiGeometry:
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     cosines = matrix[:3, :3] / spacing
     qfac = 1.0 if np.linalg.det(cosines) > 0 else -1.0
+    from scipy.spatial.transform import Rotation  # takes long to import; most copy a geometry
+
     b, c, d, a = Rotation.from_matrix(cosines * [1, 1, qfac]).as_quat()
     sign = -1.0 if a < 0 else 1.0
     orientation = struct.pack("<2h", 1, 1)
