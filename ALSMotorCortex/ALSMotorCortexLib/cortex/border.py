@@ -8,22 +8,25 @@ cancel the two leading terms (Richardson extrapolation). Wide kernels average th
 away, narrow ones follow strong curvature and fine structure, so each place uses the widest
 kernel within which there is nothing but this one, gently curved border.
 
-The wide kernels work on every second voxel. The narrow ones, which need them all, are worked
-out only where the border asks for them, and in the part of the box that it runs through.
+The wide kernels work on every second voxel. The rest of the work is done in parts of the box, cut
+so that they hold little else than what lies near the border; narrow kernels, which need all voxels,
+are worked out only in those parts whose border asks for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import ndimage
 from scipy.special import ndtri
 
 from .cells import Cells
+from .known import Known
 from .masks import bounding_box, grown
+from .scale import EVEN, HALVING, Scale, every_voxel, halved, has_thick_slices, with_ends
 
 VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
@@ -35,9 +38,11 @@ COARSE_FROM = 4
 NEAR = 2.5
 """How far from a border, in voxels of the finest axis, its distance is worked out."""
 
-REACH = 6
-"""Voxels around the wanted ones that the narrow kernels see; even, so that every second voxel
-of the part is every second voxel of the whole."""
+CUTOFF = 3.0
+"""Widths at which Gaussians are cut off."""
+
+PART = 250_000
+"""Voxels of a part of the box: few enough to stay in cache."""
 
 RICHARDSON = (8 / 3, -2.0, 1 / 3)
 """Weights on three variances v, 2 v, 4 v that cancel errors of order v and v^2."""
@@ -47,10 +52,6 @@ LONE_BORDER = 0.13
 border to be taken as alone and gently curved. Chosen on the shapes of Testing/Benchmark: less
 lets in more staircase, more lets in bias where the cortex folds tightly."""
 
-BETWEEN = np.array([3, -25, 150, 150, -25, 3]) / 256
-"""Weights of six values in a row on the place in their middle, exact for polynomials of degree
-five."""
-
 MAX_CURVATURE = 0.5
 """Sum of curvatures, in 1/voxel, beyond which a number is staircase and not shape."""
 
@@ -58,38 +59,14 @@ TOLERANCE = 0.35
 """How far, in voxels, a border may contradict a voxel's label before a narrower kernel is
 taken. A voxel's label speaks for its centre, the border passes within half a voxel."""
 
-THICK = 3.0
-"""Spacing, in voxels of the finest axis, from which on an axis is that of thick slices."""
-
-EVEN = 1.5
-"""Spacing, likewise, up to which an axis can be blurred at every second voxel."""
-
 CLEARANCE = 0.02
 """Distance in voxels that a border keeps from every voxel centre."""
 
-BEFORE_HALVING = np.array([1, 4, 6, 4, 1]) / 16
-"""Weights of a voxel and its neighbours in the average that every second voxel is kept of. Sums
-over every second voxel of products with polynomials up to degree three are then the same
-whichever ones are kept, so a border is not drawn towards them."""
-
-HALVING = 1.0
-"""Variance of these weights in squared voxels."""
-
-EDGE = 4.0
-"""Width in voxels of the Gaussian that the edge of what is known is averaged with."""
-
-ASIDE = 6.0
-"""How many voxels aside of the nearest known place a border may be continued from."""
-
-WITHIN = 1.0
-"""How many voxels inside the edge of what is known that is."""
-
-PASSES = 2
-"""How often values are continued: interpolation near the edge takes part in what the first time
-gave."""
-
 SMOOTHING = 2.0
 """Width in voxels of the Gaussian that the choice of kernels is averaged with."""
+
+SAME = 1e-4
+"""How far an average of levels may be from the widest by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -138,33 +115,25 @@ def find_border(
         wanted = wanted & known.mask
     distance = np.full(inside.shape, np.nan, np.float32)
     curvature = np.full(inside.shape, np.nan, np.float32)
-    if wanted.any():
-        part = _around(wanted, scale)
-        kernels = _Kernels(inside, known, part, scale)
-        near = np.flatnonzero(_crossed(kernels.inside, kernels.known, scale) & wanted[part])
-        found, bend = _distance_and_bend(kernels, near, scale)
-        for whole, values in ((distance, found * scale.unit), (curvature, bend / scale.unit)):
-            box = np.full(kernels.shape, np.nan, np.float32)
-            box.reshape(-1)[near] = values
-            whole[part] = box
+    parts = [part for part in _parts(inside, known, wanted, scale) if len(part.near)]
+    if parts:
+        kernels = _Kernels(inside, known, scale)
+        pieces = [_Piece(kernels, part, scale) for part in parts]
+        voxels = np.concatenate([part.voxels for part in parts])
+        found, bend = _distance_and_bend(pieces, Cells(voxels, inside.shape, scale.halved), scale)
+        distance.reshape(-1)[voxels] = found * scale.unit
+        curvature.reshape(-1)[voxels] = bend / scale.unit
     _face_thick_slices(distance, inside, scale, wanted)
     return Border(distance, curvature)
 
 
-def has_thick_slices(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> bool:
-    """Whether the staircase of a border is one of lines, because at most two measured axes are
-    fine enough to average it over a patch.
+class _Scale(Scale):
+    """Lengths in voxels of the finest measured axis, and the kernels used at this scale.
 
-    Args:
-        spacing: mm along (k, j, i).
-        axes: measured axes.
+    Attributes:
+        variances: of the kernels.
+        top: the widest level, whose estimate takes the last three of them.
     """
-    unit = min(spacing[a] for a in axes)
-    return sum(spacing[a] < THICK * unit for a in axes) < 3
-
-
-class _Scale:
-    """Lengths in voxels of the finest measured axis."""
 
     def __init__(
         self,
@@ -172,256 +141,146 @@ class _Scale:
         axes: tuple[int, ...],
         shape: tuple[int, ...],
     ) -> None:
-        self.axes = axes
-        self.unit = min(spacing[a] for a in axes)
-        self.steps = [s / self.unit for s in spacing]
-        self.halved = [a for a in axes if self.steps[a] < EVEN and shape[a] > 3]
-        thick = has_thick_slices(spacing, axes)
-        self.variances = VARIANCES if thick else VARIANCES[:-1]
+        super().__init__(spacing, axes, shape)
+        self.variances = VARIANCES if has_thick_slices(spacing, axes) else VARIANCES[:-1]
         self.top = len(self.variances) - len(RICHARDSON)
-        """The widest level: its estimate takes the last three variances."""
 
-    def sigmas(self, variance: float) -> list[float]:
-        """Widths along (k, j, i) in voxels of each axis."""
-        width = np.sqrt(variance)
-        return [width / s if a in self.axes else 0.0 for a, s in enumerate(self.steps)]
 
-    def reach(self, axis: int) -> int:
-        """Voxels within ``NEAR``."""
-        return int(NEAR / self.steps[axis]) if axis in self.axes else 0
+@dataclass(frozen=True)
+class _Part:
+    """A part of the box, and what lies near the border there.
+
+    Attributes:
+        box: the part, a voxel wider than what is wanted of it, so that gradients can be taken.
+        near: (n,) flat indices into the part.
+        voxels: (n,) the same as flat indices into the whole box.
+        label: (n,) the label there.
+    """
+
+    box: tuple[slice, slice, slice]
+    near: NDArray[np.int64]
+    voxels: NDArray[np.int64]
+    label: NDArray[np.float32]
+
+
+def _parts(
+    inside: NDArray[np.float32],
+    known: Known | None,
+    wanted: NDArray[np.bool_],
+    scale: _Scale,
+) -> Iterator[_Part]:
+    """What lies near the border, part by part."""
+    shape = wanted.shape
+    one = [int(axis in scale.axes) for axis in range(3)]
+    for core in _tight_boxes(wanted, tuple(slice(0, n) for n in shape)):
+        wide = _widened(core, scale.voxels(NEAR), shape)
+        crossed = _crossed(inside[wide], None if known is None else known.mask[wide], scale)
+        box = _widened(core, one, shape)
+        mine = np.zeros([s.stop - s.start for s in box], bool)
+        mine[_within(core, box)] = crossed[_within(core, wide)] & wanted[core]
+        near = np.flatnonzero(mine)
+        places = np.unravel_index(near, mine.shape)
+        moved = tuple(p + s.start for p, s in zip(places, box, strict=True))
+        voxels = np.ravel_multi_index(moved, shape)
+        yield _Part(box, near, voxels, inside[moved])
+
+
+def _tight_boxes(
+    mask: NDArray[np.bool_], box: tuple[slice, ...]
+) -> Iterator[tuple[slice, slice, slice]]:
+    """Boxes of about ``PART`` voxels at most that together hold all of a mask."""
+    if not mask[box].any():
+        return
+    inner = bounding_box(mask[box])
+    k, j, i = (slice(b.start + s.start, b.start + s.stop) for b, s in zip(box, inner, strict=True))
+    tight = k, j, i
+    sizes = [s.stop - s.start for s in tight]
+    if np.prod(sizes) <= PART:
+        yield tight
+        return
+    axis = int(np.argmax(sizes))
+    low, high = tight[axis].start, tight[axis].stop
+    for half in (slice(low, (low + high) // 2), slice((low + high) // 2, high)):
+        yield from _tight_boxes(mask, (*tight[:axis], half, *tight[axis + 1 :]))
+
+
+def _widened(
+    box: Sequence[slice], margin: Sequence[int], shape: tuple[int, ...]
+) -> tuple[slice, slice, slice]:
+    """A box and a margin around it, from an even voxel on, within an array."""
+    low = [max(s.start - wide, 0) for s, wide in zip(box, margin, strict=True)]
+    high = [min(s.stop + wide, n) for s, wide, n in zip(box, margin, shape, strict=True)]
+    k, j, i = (slice(a - a % 2, b) for a, b in zip(low, high, strict=True))
+    return k, j, i
+
+
+def _within(box: Sequence[slice], wide: Sequence[slice]) -> tuple[slice, ...]:
+    """Where a box lies in a wider one."""
+    return tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
 
 
 def _crossed(
-    inside: NDArray[np.float32], known: NDArray[np.bool_], scale: _Scale
+    inside: NDArray[np.float32], known: NDArray[np.bool_] | None, scale: _Scale
 ) -> NDArray[np.bool_]:
     """Voxels with both sides of the border near them."""
-    reach = tuple(scale.reach(axis) for axis in range(3))
-    return grown((inside > 0.48) & known, reach) & grown((inside < 0.52) & known, reach)
-
-
-def _around(wanted: NDArray[np.bool_], scale: _Scale) -> tuple[slice, ...]:
-    """The part of the box that holds what is wanted and what the narrow kernels see of it."""
-    margin = [REACH if axis in scale.axes else 0 for axis in range(3)]
-    return tuple(slice(s.start - s.start % 2, s.stop) for s in bounding_box(wanted, margin))
-
-
-class Known:
-    """Where a label map says anything, and how its borders go on elsewhere.
-
-    A place with too little known around it takes the value of the nearest that has enough. Such
-    values are averages over voxels, which say where between the voxels a border runs, so the
-    border goes on as it came.
-
-    Args:
-        mask: (k, j, i) what is known.
-        spacing: mm along (k, j, i).
-        axes: measured axes.
-    """
-
-    def __init__(
-        self,
-        mask: NDArray[np.bool_],
-        spacing: tuple[float, float, float],
-        axes: tuple[int, ...],
-    ) -> None:
-        self.mask = mask
-        self._scale = scale = _Scale(spacing, axes, mask.shape)
-        self._weight = np.maximum(_halved(mask.astype(np.float32), scale), np.float32(0.5))
-        enough = self._weight > 0.5
-        self._lacking: tuple[NDArray, ...] = ()
-        if not enough.all() and enough.any():
-            self._lacking = np.nonzero(~enough)
-            self._nearest, source = _way_back(enough, self._lacking, scale)
-            self._interpolation = _trilinear(source, enough.shape)
-
-    def every_second(self, inside: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A label at every second voxel, averaged with its neighbours, continued everywhere."""
-        value = _halved(np.where(self.mask, inside, np.float32(0)), self._scale)
-        value /= self._weight
-        if len(self._lacking):
-            value[self._lacking] = value[self._nearest]
-            for _ in range(PASSES):
-                value[self._lacking] = self._interpolation @ value.reshape(-1)
-        return value
-
-
-def _way_back(
-    enough: NDArray[np.bool_], lacking: tuple[NDArray, ...], scale: _Scale
-) -> tuple[tuple[NDArray, ...], NDArray[np.float32]]:
-    """For places that lack something: the nearest that does not, and (3, n) the point that they
-    are continued from.
-
-    The nearest place lies a little aside, as places are few. The point is moved along the edge
-    of what is known until it lies straight in front, and in from the edge.
-    """
-    # Slices that are measured one by one are continued one by one.
-    apart = 1e3 * max(scale.steps) * max(enough.shape)
-    lengths = [2 * s if a in scale.halved else s for a, s in enumerate(scale.steps)]
-    sampling = [
-        length if a in scale.axes else apart
-        for a, length in enumerate(np.round(lengths, 6))  # so that ties do not hang on rounding
-    ]
-    field = ndimage.distance_transform_edt(
-        ~enough, sampling, return_distances=False, return_indices=True
-    )
-    nearest = tuple(along[lacking] for along in field)
-    normal = _normals(enough, nearest, lengths, scale)
-    aside = np.empty((3, len(lacking[0])), np.float32)
-    for axis, length in enumerate(lengths):
-        aside[axis] = (lacking[axis] - nearest[axis]) * np.float32(length)
-    aside -= normal * np.einsum("an,an->n", aside, normal)
-    # At the corners of what is known, nothing lies straight in front.
-    far = np.sqrt(np.einsum("an,an->n", aside, aside)) / np.float32(ASIDE)
-    away = (aside / np.maximum(far, 1) - np.float32(WITHIN) * normal).T / np.array(
-        lengths, np.float32
-    )
-    return nearest, np.array(nearest, np.float32) + away.T
-
-
-def _normals(
-    mask: NDArray[np.bool_], places: tuple[NDArray, ...], lengths: list[float], scale: _Scale
-) -> NDArray[np.float32]:
-    """(3, n) unit vectors out of a mask at some places on its edge."""
-    sigma = [EDGE / n if a in scale.axes else 0.0 for a, n in enumerate(lengths)]
-    blurred = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=2, mode="nearest")
-    normal = np.zeros((3, len(places[0])), np.float32)
-    for axis in scale.axes:
-        ahead, behind = (
-            tuple(
-                np.clip(p + step * (a == axis), 0, mask.shape[a] - 1) for a, p in enumerate(places)
-            )
-            for step in (1, -1)
-        )
-        normal[axis] = (blurred[behind] - blurred[ahead]) / np.float32(lengths[axis])
-    return normal / np.maximum(np.sqrt(np.einsum("an,an->n", normal, normal)), np.float32(1e-6))
-
-
-def _trilinear(points: NDArray[np.float32], shape: tuple[int, ...]) -> sparse.csr_array:
-    """The matrix (n, k * j * i) that interpolates an array at index points (3, n)."""
-    index = np.zeros((points.shape[1], 1), np.int32)
-    weight = np.ones((points.shape[1], 1), np.float32)
-    for along, size in zip(points, shape, strict=True):
-        place = np.clip(along, 0, size - 1)
-        low = np.minimum(place.astype(np.int32), max(size - 2, 0))
-        part = (place - low)[:, None]
-        up = np.array([0, min(1, size - 1)], np.int32)
-        index = ((index * size + low[:, None])[..., None] + up).reshape(len(low), -1)
-        weight = np.stack([weight * (1 - part), weight * part], axis=-1).reshape(len(low), -1)
-    ends = np.arange(0, index.size + 1, index.shape[1], dtype=np.int32)
-    return sparse.csr_array(
-        (weight.reshape(-1), index.reshape(-1), ends), shape=(len(index), int(np.prod(shape)))
-    )
+    reach = scale.voxels(NEAR)
+    sides = [inside > 0.48, inside < 0.52]
+    if known is not None:
+        sides = [side & known for side in sides]
+    return grown(sides[0], reach) & grown(sides[1], reach)
 
 
 class _Kernels:
-    """A label blurred to all variances in part of a box, the narrow ones only when asked for.
+    """A label blurred to all variances, in any part of a box."""
 
-    Attributes:
-        inside: (k, j, i) the label there.
-        known: (k, j, i) where it says anything.
-    """
+    def __init__(self, inside: NDArray[np.float32], known: Known | None, scale: _Scale) -> None:
+        self._scale, self._inside = scale, inside
+        self._unknown = None if known is None or known.mask.all() else ~known.mask
+        coarse = known.every_second(inside) if known else halved(inside, scale.halved)
+        self._coarse = with_ends(coarse, scale.halved)
+        self._blurred = with_ends(np.stack(list(_blurred(coarse, scale))), scale.halved)
 
-    def __init__(
-        self,
-        inside: NDArray[np.float32],
-        known: Known | None,
-        part: tuple[slice, ...],
-        scale: _Scale,
-    ) -> None:
-        self._scale, self._part = scale, part
-        self._coarse = known.every_second(inside) if known else _halved(inside, scale)
-        self.inside = inside[part]
-        self.known = known.mask[part] if known else np.ones(self.inside.shape, bool)
-        self._blurred: dict[int, NDArray[np.float32]] = {}
-        self._blur_coarse(self._coarse)
+    def wide(self, box: tuple[slice, ...]) -> NDArray[np.float32]:
+        """(n, k, j, i) the label blurred to the variances from ``COARSE_FROM`` on."""
+        return every_voxel(self._blurred, box, self._scale.halved)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the part."""
-        return self.inside.shape
-
-    def __getitem__(self, number: int) -> NDArray[np.float32]:
-        """(k, j, i) the label blurred to one of the variances."""
-        if number not in self._blurred:
-            sigma = self._scale.sigmas(self._scale.variances[number])
-            self._blurred[number] = ndimage.gaussian_filter(
-                self._continued, sigma, truncate=3.0, mode="nearest"
-            )
-        return self._blurred[number]
-
-    @cached_property
-    def _continued(self) -> NDArray[np.float32]:
-        """(k, j, i) the label, continued into what is not known."""
-        if self.known.all():
-            return self.inside
-        return np.where(
-            self.known, self.inside, _every_voxel(self._coarse, self._part, self._scale)
-        )
-
-    def _blur_coarse(self, coarse: NDArray[np.float32]) -> None:
-        scale = self._scale
-        done = np.zeros(3)
-        done[scale.halved] = HALVING  # of what was left out and of its own voxels
-        for number in range(COARSE_FROM, len(scale.variances)):
-            goal = np.square(scale.sigmas(scale.variances[number]))
-            sigma = np.sqrt(goal - done)
-            sigma[scale.halved] /= 2
-            coarse = ndimage.gaussian_filter(coarse, sigma, truncate=3.0, mode="nearest")
-            self._blurred[number] = _every_voxel(coarse, self._part, scale)
-            done = goal
+    def narrow(self, number: int, box: tuple[slice, ...]) -> NDArray[np.float32]:
+        """(k, j, i) the label blurred to one of the other variances."""
+        sigma = self._scale.sigmas(self._scale.variances[number])
+        reach = [int(CUTOFF * s + 0.5) for s in sigma]
+        seen = _widened(box, reach, self._inside.shape)
+        label = self._inside[seen]
+        if self._unknown is not None and self._unknown[seen].any():
+            continued = every_voxel(self._coarse, seen, self._scale.halved)
+            label = np.where(self._unknown[seen], continued, label)
+        blurred = ndimage.gaussian_filter(label, sigma, truncate=CUTOFF, mode="nearest")
+        return np.ascontiguousarray(blurred[_within(box, seen)])
 
 
-def _halved(array: NDArray[np.float32], scale: _Scale) -> NDArray[np.float32]:
-    """Every second voxel along the fine axes, averaged with its neighbours."""
-    for axis in scale.halved:
-        mean = ndimage.correlate1d(array, BEFORE_HALVING, axis, mode="nearest")
-        array = mean[tuple(slice(None, None, 1 + (a == axis)) for a in range(3))]
-    return np.ascontiguousarray(array)
-
-
-def _every_voxel(
-    coarse: NDArray[np.float32], part: tuple[slice, ...], scale: _Scale
-) -> NDArray[np.float32]:
-    """What is known at every second voxel, interpolated at all voxels of a part of the box."""
-    fine = coarse[
-        tuple(
-            slice(s.start // 2, -(-s.stop // 2)) if a in scale.halved else s
-            for a, s in enumerate(part)
-        )
-    ]
-    for axis in reversed(scale.halved):
-        fine = _doubled(fine, axis, part[axis].stop - part[axis].start)
-    return fine
-
-
-def _doubled(array: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """Voxels between the given ones along an axis by six-point interpolation, ``size`` in all."""
-    between = ndimage.correlate1d(array, BETWEEN, axis, mode="nearest", origin=-1)
-    shape = [size if a == axis else n for a, n in enumerate(array.shape)]
-    result = np.empty(shape, np.float32)
-    along = np.moveaxis(result, axis, 0)
-    along[::2] = np.moveaxis(array, axis, 0)
-    along[1::2] = np.moveaxis(between, axis, 0)[: size // 2]
-    return result
+def _blurred(coarse: NDArray[np.float32], scale: _Scale) -> Iterator[NDArray[np.float32]]:
+    """A label at every second voxel, blurred to the variances from ``COARSE_FROM`` on."""
+    done = np.zeros(3)
+    done[scale.halved] = HALVING  # of what was left out and of its own voxels
+    for variance in scale.variances[COARSE_FROM:]:
+        goal = np.square(scale.sigmas(variance))
+        sigma = np.sqrt(goal - done)
+        sigma[scale.halved] /= 2
+        coarse = ndimage.gaussian_filter(coarse, sigma, truncate=CUTOFF, mode="nearest")
+        yield coarse
+        done = goal
 
 
 def _distance_and_bend(
-    kernels: _Kernels, near: NDArray[np.int64], scale: _Scale
+    pieces: list[_Piece], cells: Cells, scale: _Scale
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(n,) signed distance in voxels and sum of curvatures in 1/voxel at some voxels."""
-    label = kernels.inside.reshape(-1)[near]
-    shifts = _Shifts(kernels, near, scale)
-    cells = Cells(near, kernels.shape, scale.halved)
-    level = _level(shifts, label, cells, scale)
-    if (level == scale.top).all():
-        distance, bend = shifts.estimate(scale.top), shifts.curvature(COARSE_FROM)
-    else:
-        smooth = _smoothed(level, cells, scale)
-        lowest = min(int(smooth.min()), scale.top - 1)
-        estimates = [shifts.estimate(i) for i in range(lowest, scale.top + 1)]
-        distance = _interpolate(estimates, smooth - lowest)
-        narrow, wide = (shifts.curvature(i) for i in (COARSE_FROM - 1, COARSE_FROM))
-        bend = np.where(smooth > scale.top - 0.5, wide, narrow)
+    """(n,) signed distance in voxels and sum of curvatures in 1/voxel near the border."""
+    level, allowed = (np.concatenate(a) for a in zip(*(p.level() for p in pieces), strict=True))
+    level = _narrowed(level, allowed, cells, scale)
+    smooth = _smoothed(level, cells, scale)
+    ends = np.cumsum([len(p.label) for p in pieces])[:-1]
+    found = [p.found(part) for p, part in zip(pieces, np.split(smooth, ends), strict=True)]
+    distance, bend = (np.concatenate(a) for a in zip(*found, strict=True))
+    label = np.concatenate([p.label for p in pieces])
     distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
     distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
     # Where a border runs through a voxel's centre, the matrix would have an endless entry.
@@ -429,40 +288,81 @@ def _distance_and_bend(
     return distance, np.clip(bend, -MAX_CURVATURE, MAX_CURVATURE)
 
 
-class _Shifts:
-    """Where each kernel alone would put the border, at some voxels."""
+class _Piece:
+    """Where the kernels put the border, in one part of the box."""
 
-    def __init__(self, kernels: _Kernels, near: NDArray[np.int64], scale: _Scale) -> None:
-        self._kernels, self._near, self._scale = kernels, near, scale
+    def __init__(self, kernels: _Kernels, part: _Part, scale: _Scale) -> None:
+        self.label = part.label
+        self._kernels, self._part, self._scale = kernels, part, scale
+        self._arrays: dict[int, NDArray[np.float32]] = {}
         self._distances: dict[int, NDArray[np.float32]] = {}
         self._estimates: dict[int, NDArray[np.float32]] = {}
 
-    def distance(self, number: int) -> NDArray[np.float32]:
+    def level(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n,) the widest level whose kernels meet nothing but this border, and (n,) the widest
+        whose border runs on the right side of voxel centres."""
+        self._arrays.update(enumerate(self._kernels.wide(self._part.box), COARSE_FROM))
+        level = np.full(len(self.label), self._scale.top)
+        for i in range(self._scale.top, 0, -1):
+            at = np.flatnonzero(level == i)
+            if not len(at):
+                break
+            level[at[~self._is_lone(i, at)]] -= 1
+        allowed = level.copy()
+        for i in range(self._scale.top, 0, -1):
+            at = np.flatnonzero(allowed == i)
+            if len(at):
+                found, side = self._estimate(i)[at], self.label[at] - np.float32(0.5)
+                allowed[at[(found * np.sign(side) < -TOLERANCE)]] -= 1
+        for number in range(int(level.min()), len(self._scale.variances)):
+            self._distance(number)
+        self._arrays.clear()
+        return level, allowed
+
+    def found(self, level: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(n,) signed distance in voxels and sum of curvatures in 1/voxel, at a level (n,) that
+        may lie between two."""
+        top = self._scale.top
+        wide = self._curvature(COARSE_FROM)
+        if level.min() > top - SAME:
+            return self._estimate(top), wide
+        lowest = int(level.min())
+        estimates = [self._estimate(i) for i in range(lowest, top + 1)]
+        bend = np.where(level > top - 0.5, wide, self._curvature(COARSE_FROM - 1))
+        return _interpolate(estimates, level - lowest), bend
+
+    def _array(self, number: int) -> NDArray[np.float32]:
+        """(k, j, i) the label blurred to one of the variances."""
+        if number not in self._arrays:
+            self._arrays[number] = self._kernels.narrow(number, self._part.box)
+        return self._arrays[number]
+
+    def _distance(self, number: int) -> NDArray[np.float32]:
         """(n,) distance in voxels by one kernel, as if the border were flat."""
         if number not in self._distances:
-            blurred = self._kernels[number].reshape(-1)[self._near]
+            blurred = self._array(number).reshape(-1)[self._part.near]
             width = np.float32(np.sqrt(self._scale.variances[number]))
             flat = ndtri(np.clip(blurred, np.float32(1e-6), np.float32(1 - 1e-6)))
             self._distances[number] = (width * flat).astype(np.float32, copy=False)
         return self._distances[number]
 
-    def estimate(self, level: int) -> NDArray[np.float32]:
+    def _estimate(self, level: int) -> NDArray[np.float32]:
         """(n,) distance in voxels by three kernels, from number ``level`` on."""
         if level not in self._estimates:
             first, second, third = (np.float32(weight) for weight in RICHARDSON)
             self._estimates[level] = (
-                self.distance(level) * first
-                + self.distance(level + 1) * second
-                + self.distance(level + 2) * third
+                self._distance(level) * first
+                + self._distance(level + 1) * second
+                + self._distance(level + 2) * third
             )
         return self._estimates[level]
 
-    def curvature(self, number: int) -> NDArray[np.float32]:
+    def _curvature(self, number: int) -> NDArray[np.float32]:
         """(n,) sum of curvatures in 1/voxel, from how far the border moves as a kernel widens."""
-        moved = self.distance(number + 1) - self.distance(number)
+        moved = self._distance(number + 1) - self._distance(number)
         return moved * np.float32(2 / self._scale.variances[number])
 
-    def is_lone(self, level: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _is_lone(self, level: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the kernels of a level meet nothing but this border, at some of the voxels.
 
         Near a lone flat border the distance has a gradient of length one. Curvature changes
@@ -471,31 +371,15 @@ class _Shifts:
         """
         widest = level + len(RICHARDSON) - 1
         sigma = np.sqrt(self._scale.variances[widest])
-        density = np.exp(-0.5 * (self.distance(widest)[places] / sigma) ** 2) / np.sqrt(2 * np.pi)
-        slope = _gradient(self._kernels[widest], self._near[places], self._scale)
+        density = np.exp(-0.5 * (self._distance(widest)[places] / sigma) ** 2) / np.sqrt(2 * np.pi)
+        slope = _gradient(self._array(widest), self._part.near[places], self._scale)
         return np.abs(sigma * slope / density - 1) <= LONE_BORDER
 
 
-def _level(
-    shifts: _Shifts,
-    label: NDArray[np.float32],
-    cells: Cells,
-    scale: _Scale,
+def _narrowed(
+    level: NDArray[np.int64], allowed: NDArray[np.int64], cells: Cells, scale: _Scale
 ) -> NDArray[np.int64]:
-    """(n,) the widest level whose kernels meet nothing but this border, and less around places
-    where its border would run on the wrong side of voxel centres."""
-    level = np.full(len(label), scale.top)
-    for i in range(scale.top, 0, -1):
-        at = np.flatnonzero(level == i)
-        if not len(at):
-            break
-        level[at[~shifts.is_lone(i, at)]] -= 1
-    allowed = level.copy()
-    for i in range(scale.top, 0, -1):
-        at = np.flatnonzero(allowed == i)
-        if len(at):
-            found, side = shifts.estimate(i)[at], label[at] - np.float32(0.5)
-            allowed[at[(found * np.sign(side) < -TOLERANCE)]] -= 1
+    """(n,) the level, and less around places that are allowed less."""
     wrong = np.flatnonzero(allowed < level)
     if not len(wrong):
         return level
@@ -506,6 +390,8 @@ def _level(
 
 def _smoothed(level: NDArray[np.int64], cells: Cells, scale: _Scale) -> NDArray[np.float32]:
     """The level averaged along the border, so that the border has no steps."""
+    if (level == scale.top).all():
+        return level.astype(np.float32)
     width = scale.sigmas(SMOOTHING**2)
     total = cells.blurred(level.astype(np.float32), width)
     count = cells.blurred(np.ones(len(level), np.float32), width)

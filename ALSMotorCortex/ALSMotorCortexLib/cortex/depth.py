@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .border import has_thick_slices
 from .cells import Cells
 from .laplace import Domain
+from .scale import has_thick_slices
 from .streamlines import Streamlines
 
 BEND_WIDTH = 3.0

@@ -21,7 +21,8 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .border import Border, Known, find_border
+from .border import Border, find_border
+from .known import Known
 from .masks import grown, grown_by_faces
 from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon
 from .volume_edge import layer_matrix, straight_edges
@@ -115,13 +116,15 @@ def make_domain(ribbon: Ribbon) -> Domain:
     wanted = grown(ribbon.tissue == GRAY, reach)
     inside_of = _tissue_insides(ribbon) if ribbon.line is None else _rim_insides(ribbon)
     spacing, axes = ribbon.grid.spacing, ribbon.axes
-    known = Known(ribbon.tissue != CUT, spacing, axes) if ribbon.line is None else None
-
-    def border(code: int) -> Border:
-        return find_border(inside_of(code), spacing, axes, wanted, known)
-
     codes = [code for code, _ in BORDERS]
-    with ThreadPoolExecutor(len(codes)) as pool:
+    with ThreadPoolExecutor(len(codes) + 1) as pool:
+        known = None
+        if ribbon.line is None:
+            known = Known(ribbon.tissue != CUT, spacing, axes, wanted, pool)
+
+        def border(code: int) -> Border:
+            return find_border(inside_of(code), spacing, axes, wanted, known)
+
         borders = dict(zip(codes, pool.map(border, codes), strict=True))
     tissue = ribbon.tissue
     if ribbon.line is not None:

@@ -13,10 +13,13 @@ def grown(mask: NDArray[np.bool_], reach: Collection[int]) -> NDArray[np.bool_]:
     """A mask with all voxels up to ``reach`` (k, j, i) voxels from it along every axis: by faces,
     edges and corners."""
     for axis, steps in enumerate(reach):
-        for _ in range(steps):
+        done = 0
+        while done < steps:
+            # What is as wide as it has grown can be moved by its width without leaving gaps.
+            step = min(2 * done + 1, steps - done)
             more = mask.copy()
-            _join_neighbours(more, mask, axis)
-            mask = more
+            _join_neighbours(more, mask, axis, step)
+            mask, done = more, done + step
     return mask
 
 
@@ -28,11 +31,13 @@ def grown_by_faces(mask: NDArray[np.bool_], axes: Collection[int]) -> NDArray[np
     return more
 
 
-def _join_neighbours(more: NDArray[np.bool_], mask: NDArray[np.bool_], axis: int) -> None:
-    """Adds the neighbours of a mask along an axis, in place."""
+def _join_neighbours(
+    more: NDArray[np.bool_], mask: NDArray[np.bool_], axis: int, step: int = 1
+) -> None:
+    """Adds what lies ``step`` voxels from a mask along an axis, in place."""
     source, target = np.moveaxis(mask, axis, 0), np.moveaxis(more, axis, 0)
-    target[1:] |= source[:-1]
-    target[:-1] |= source[1:]
+    target[step:] |= source[:-step]
+    target[:-step] |= source[step:]
 
 
 def bounding_box(

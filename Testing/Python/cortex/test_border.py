@@ -10,7 +10,9 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ALSMotorCortexLib.cortex.border import Known, find_border
+from ALSMotorCortexLib.cortex import border as border_module
+from ALSMotorCortexLib.cortex.border import find_border
+from ALSMotorCortexLib.cortex.known import Known
 
 ISO = (0.25, 0.25, 0.25)
 SPACINGS = {"iso": ISO, "0.2 x 0.2 x 0.32": (0.32, 0.2, 0.2), "thick": (1.5, 0.25, 0.25)}
@@ -176,3 +178,29 @@ def test_slices_measured_one_by_one_are_continued_one_by_one() -> None:
     other = find_border(inside, ISO, (1, 2), known=Known(mask, ISO, (1, 2))).distance
     np.testing.assert_array_equal(found[rest], other[rest])
     assert np.isnan(found[7]).all() and np.isfinite(other[7]).any()
+
+
+def test_parts_of_the_box_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = blob(3, 1.5, 0.0)  # fine enough to need narrow kernels, too
+    mask = np.ones(inside.shape, bool)
+    mask[:, :, 20:] = False
+    known = Known(mask, ISO, (0, 1, 2))
+    whole = find_border(inside, ISO, known=known)
+    monkeypatch.setattr(border_module, "PART", 3000)
+    parts = find_border(inside, ISO, known=known)
+    assert_allclose(parts.distance, whole.distance, atol=1e-5)
+    assert_allclose(parts.curvature, whole.curvature, atol=1e-3)
+
+
+def test_borders_do_not_feel_what_is_far_from_where_they_are_wanted() -> None:
+    inside = blob(7, 2.5, 0.0)
+    mask = np.ones(inside.shape, bool)
+    mask[:, 14:] = False
+    wanted = np.zeros(inside.shape, bool)
+    wanted[:, :5] = True
+    found, other = (
+        find_border(inside, ISO, wanted=wanted, known=Known(mask, ISO, (0, 1, 2), asked)).distance
+        for asked in (None, wanted)
+    )
+    assert np.isfinite(found).any()
+    assert_allclose(other, found, atol=1e-3 * ISO[0])

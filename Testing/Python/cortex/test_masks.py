@@ -18,7 +18,7 @@ masks = st.builds(
 )
 
 
-@given(masks, st.tuples(*[st.integers(0, 2)] * 3))
+@given(masks, st.tuples(*[st.integers(0, 8)] * 3))
 def test_a_box_of_any_reach(mask, reach) -> None:
     box = np.ones([2 * r + 1 for r in reach], bool)
     before = mask.copy()
