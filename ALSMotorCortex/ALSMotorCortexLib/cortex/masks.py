@@ -15,8 +15,8 @@ def grown(mask: NDArray[np.bool_], reach: Collection[int]) -> NDArray[np.bool_]:
     for axis, steps in enumerate(reach):
         done = 0
         while done < steps:
-            # What is as wide as it has grown can be moved by its width without leaving gaps.
-            step = min(2 * done + 1, steps - done)
+            # What has grown by some steps can be moved by one more without leaving gaps.
+            step = min(done + 1, steps - done)
             more = mask.copy()
             _join_neighbours(more, mask, axis, step)
             mask, done = more, done + step
