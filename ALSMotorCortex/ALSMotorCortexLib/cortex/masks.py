@@ -45,9 +45,10 @@ def bounding_box(
 ) -> tuple[slice, slice, slice]:
     """The slices that hold all of a mask that is not empty, and ``margin`` (k, j, i) voxels around
     it, within the array."""
+    plane = mask.any(axis=0)  # whole slices at a time, which is fastest
     box = []
-    for axis, wide in enumerate(margin):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+    for axis, along in enumerate((np.any(mask, (1, 2)), plane.any(axis=1), plane.any(axis=0))):
+        wide, used = margin[axis], np.flatnonzero(along)
         low, high = int(used[0]) - wide, int(used[-1]) + wide + 1
         box.append(slice(max(low, 0), min(high, mask.shape[axis])))
     return box[0], box[1], box[2]

@@ -7,6 +7,7 @@ the region simply ends). Cut faces are nobody's border: no field line ends there
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ CUT, PIAL, WHITE, GRAY = 0, 1, 2, 3
 
 MARGIN = 12
 """Voxels kept around the gray matter, so that its borders can be smoothed undisturbed."""
+
+FEW = 6
+"""Labels up to which it is faster to compare with each of them than to look them up."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,13 @@ def make_ribbon(labels: Image, settings: Settings) -> Ribbon:
     axes = measured_axes(labels.grid, settings.plane)
     tissue, start = _boxed_tissue(labels, settings)
     findings: list[Finding] = []
-    tissue, found = _fill_holes(tissue, labels.grid, settings.fill_holes_mm3, axes)
+    with ThreadPoolExecutor(1) as pool:
+        # Seldom there is a hole to fill, so both can be looked for at the same time.
+        meanwhile = pool.submit(_gray_pieces, tissue, axes)
+        tissue, found = _fill_holes(tissue, labels.grid, settings.fill_holes_mm3, axes)
+    pieces = _gray_pieces(tissue, axes) if found else meanwhile.result()
     findings += found
-    tissue, found = _drop_islands(tissue, labels.grid, settings.drop_islands_mm3, axes)
+    tissue, found = _drop_islands(tissue, pieces, labels.grid, settings.drop_islands_mm3)
     findings += found
     if not (tissue == GRAY).any():
         raise InputError(
@@ -187,7 +195,7 @@ def _boxed_tissue(
     labels: Image, settings: Settings
 ) -> tuple[NDArray[np.uint8], tuple[int, int, int]]:
     """Tissue codes in the gray matter's bounding box with a margin, and where it starts."""
-    gray = np.isin(labels.array, settings.gm)
+    gray = _carries(labels.array, settings.gm)
     if not gray.any():
         raise InputError(
             f"No voxel carries the gray-matter label {_listed(settings.gm)}. "
@@ -196,27 +204,52 @@ def _boxed_tissue(
     box = bounding_box(gray, (MARGIN,) * 3)
     part = labels.array[box]
     tissue = np.zeros(part.shape, np.uint8)
-    tissue[np.isin(part, (*settings.csf, *settings.other_bank))] = PIAL
-    tissue[np.isin(part, settings.wm)] = WHITE
+    tissue[_carries(part, (*settings.csf, *settings.other_bank))] = PIAL
+    tissue[_carries(part, settings.wm)] = WHITE
     tissue[gray[box]] = GRAY
     return tissue, (box[0].start, box[1].start, box[2].start)
+
+
+def _carries(labels: NDArray, values: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(k, j, i) whether a voxel carries one of some labels."""
+    if len(values) > FEW:
+        return np.isin(labels, values)
+    found = np.zeros(labels.shape, bool)
+    for value in values:
+        found |= labels == value
+    return found
 
 
 def _listed(values: NDArray | tuple[int, ...]) -> str:
     return ", ".join(str(int(v)) for v in values)
 
 
-def _pieces(
-    mask: NDArray[np.bool_], grid: Grid, axes: tuple[int, ...]
-) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
-    """The number of each voxel's connected piece, from 1 on, and each piece's volume in mm3.
+@dataclass(frozen=True)
+class _Pieces:
+    """The connected pieces of a mask in a box.
 
-    What is not in the mask is piece 0, of endless volume.
+    Attributes:
+        box: where its mask lies.
+        number: of each voxel's piece, from 1 on; 0 outside the mask.
+        count: how many there are.
     """
-    pieces, count = ndimage.label(mask, connectivity(axes))
-    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1) * grid.voxel_volume
-    sizes[0] = np.inf
-    return pieces, sizes
+
+    box: tuple[slice, ...]
+    number: NDArray[np.integer]
+    count: int
+
+    def sizes(self, grid: Grid) -> NDArray[np.floating]:
+        """(1 + count,) volume of each piece in mm3; endless outside the mask."""
+        sizes = np.bincount(self.number.reshape(-1), minlength=self.count + 1) * grid.voxel_volume
+        sizes[0] = np.inf
+        return sizes
+
+
+def _gray_pieces(tissue: NDArray[np.uint8], axes: tuple[int, ...]) -> _Pieces:
+    """The pieces of the gray matter."""
+    gray = tissue == GRAY
+    box = bounding_box(gray)
+    return _Pieces(box, *ndimage.label(gray[box], connectivity(axes)))
 
 
 def _fill_holes(
@@ -226,19 +259,20 @@ def _fill_holes(
     the first and last slice cut through holes, but a region across a corner is none."""
     # All there is outside the gray matter's bounding box belongs to the background.
     box = bounding_box(tissue == GRAY, (1, 1, 1))
-    pieces, sizes = _pieces(tissue[box] != GRAY, grid, axes)
-    if limit <= 0 or len(sizes) < 3:
+    pieces = _Pieces(box, *ndimage.label(tissue[box] != GRAY, connectivity(axes)))
+    if limit <= 0 or pieces.count < 2:
         return tissue, []
+    sizes = pieces.sizes(grid)
     open_sides = np.zeros(len(sizes), int)
     for axis in range(3):
         for side in (0, -1):
-            at_side = np.unique(np.take(pieces, side, axis=axis))
-            open_sides[at_side] += axis in axes or pieces.shape[axis] == 1
+            at_side = np.unique(np.take(pieces.number, side, axis=axis))
+            open_sides[at_side] += axis in axes or pieces.number.shape[axis] == 1
     small = (sizes <= limit) & (open_sides <= 1)
     if not small.any():
         return tissue, []
     filled = tissue.copy()
-    filled[box][small[pieces]] = GRAY
+    filled[box][small[pieces.number]] = GRAY
     message = (
         f"{_counted(int(small.sum()), 'hole')} in the gray matter of up to {limit:g} mm3 "
         f"({sizes[small].sum():.2f} mm3 together) filled."
@@ -247,16 +281,17 @@ def _fill_holes(
 
 
 def _drop_islands(
-    tissue: NDArray[np.uint8], grid: Grid, limit: float, axes: tuple[int, ...]
+    tissue: NDArray[np.uint8], pieces: _Pieces, grid: Grid, limit: float
 ) -> tuple[NDArray[np.uint8], list[Finding]]:
     """Drop small loose pieces of gray matter."""
-    box = bounding_box(tissue == GRAY)
-    pieces, sizes = _pieces(tissue[box] == GRAY, grid, axes)
+    if limit <= 0 or pieces.count < 2:
+        return tissue, []
+    sizes = pieces.sizes(grid)
     small = sizes <= limit
-    if limit <= 0 or len(sizes) < 3 or not small.any():
+    if not small.any():
         return tissue, []
     kept = tissue.copy()
-    kept[box][small[pieces]] = CUT
+    kept[pieces.box][small[pieces.number]] = CUT
     message = (
         f"{_counted(int(small.sum()), 'loose piece')} of gray matter of up to {limit:g} mm3 "
         f"({sizes[small].sum():.2f} mm3 together) dropped."
