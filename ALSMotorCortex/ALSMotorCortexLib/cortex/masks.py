@@ -45,7 +45,7 @@ def bounding_box(
 ) -> tuple[slice, slice, slice]:
     """The slices that hold all of a mask that is not empty, and ``margin`` (k, j, i) voxels around
     it, within the array."""
-    plane = mask.any(axis=0)  # whole slices at a time, which is fastest
+    plane = np.logical_or.reduce(mask, axis=0)  # whole slices at a time, which is fastest
     box = []
     for axis, along in enumerate((np.any(mask, (1, 2)), plane.any(axis=1), plane.any(axis=0))):
         wide, used = margin[axis], np.flatnonzero(along)
