@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
-import time
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .analyze_beside import Beside, ReadBeside
+from .analyze_writing import Clock, Writing, write_shape, write_tables
 from .cortex.errors import InputError
 from .cortex.grid import Image
 from .cortex.measure import measure
@@ -27,21 +22,17 @@ from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
 from .maps import UNITS, EchoSource, compute_maps, write_images
 from .pdf import write_pdf
+from .scene_process import SceneWriter, WriterHere, has_slicer
 from .study import provenance
-from .study.images import ImageFile, quiet_stderr, read_image
-from .study.nifti import NiftiGeometry, write_nifti
+from .study.images import ImageFile, read_image
+from .study.nifti import NiftiGeometry
 from .study.outputs import OutputFolder
 from .study.privacy import Redaction
 from .study.segmentations import LabelFile, read_labels
-from .study.tables import write_measures, write_profiles
 
 Progress = Callable[[str, float], None]
 
 TISSUES = ("gm", "wm", "csf", "other_bank")
-
-# In the images of depth and angle 0 means "no value", because ITK (Slicer, ANTs, ITK-SNAP) reads
-# NaN as 0 and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
-SMALLEST = 1e-6
 
 NO_SCENE = Finding(
     "scene_skipped",
@@ -98,6 +89,7 @@ def analyze(
     called: Mapping[Path, str] | None = None,
     beside: Beside | None = None,
     pdf: bool = False,
+    writer: SceneWriter | None = None,
 ) -> Measurement:
     """Measures one case and writes all results into a folder, or none.
 
@@ -114,6 +106,7 @@ def analyze(
             without it they stand as they are given.
         beside: what the report shows beside the measurement.
         pdf: whether to write ``report.pdf``, too, where there is something to print it.
+        writer: what writes the scene; see :mod:`.scene_process`.
 
     Returns:
         the measurement, with what was found on reading and the time of every step.
@@ -122,7 +115,7 @@ def analyze(
         InputError: the input cannot be measured or the results cannot be written. The
             folder is then as it was.
     """
-    started, clock = provenance.now(), _Clock()
+    started, clock = provenance.now(), Clock()
     tell = progress or (lambda step, fraction: None)
     findings = ()
     if scene and not has_slicer():
@@ -133,17 +126,27 @@ def analyze(
             read = _FITTED if inputs.echoes else _READ
             also = (beside or Beside()).read()
             case = _read(inputs, settings, lambda step, done: tell(step, read * done))
-        imported = not scene
 
         def measuring(step: str, fraction: float) -> None:
-            nonlocal imported
             tell(step, read + (_MEASURED - read) * fraction)
-            # Finding the borders is spent in long calls that leave Python to others.
-            if step == "borders" and not imported:
-                imported = True
-                pool.submit(_import_ahead, "slicer")
 
-        result = measure(case.labels, case.settings, case.maps, case.regions, case.units, measuring)
+        writing = Writing(folder, pool, clock)
+        writer = (writer or WriterHere()) if scene else None
+
+        def shaped(shape: Measurement) -> None:
+            writing.start("images", write_shape, shape, case.geometry)
+            if writer:
+                writer.prepare(shape, case.labels)
+
+        result = measure(
+            case.labels,
+            case.settings,
+            case.maps,
+            case.regions,
+            case.units,
+            measuring,
+            shaped=shaped,
+        )
         also = also.with_measurement(result)
         every = (*case.findings, *findings, *result.findings, *also.findings)
         result = replace(result, findings=_redacted(every, called))
@@ -157,8 +160,16 @@ def analyze(
         }
         if called is not None:
             record = Redaction(called).plain(record)
-        heading = title if report else ""
-        _write(folder, pool, result, case, also, record, heading, scene, clock, tell)
+        tell("writing", _MEASURED)
+        _start_files(writing, result, case)
+        also.write(folder)
+        if report:
+            known = {**record, "seconds": dict(clock.seconds)}
+            writing.start("report", _write_report, result, case, also, title, known)
+        if writer:
+            tell("writing the scene", 0.75)
+            writing.scene(writer, result, case.maps)
+        writing.finish()
         if pdf and report:
             tell("printing", 0.93)
             with clock.step("pdf"):
@@ -189,7 +200,7 @@ def analyze_calipers(
     Raises:
         InputError: see :func:`analyze`.
     """
-    started, clock = provenance.now(), _Clock()
+    started, clock = provenance.now(), Clock()
     tell = progress or (lambda step, fraction: None)
     with OutputFolder(out) as folder:
         tell("reading", 0.0)
@@ -215,23 +226,6 @@ def _redacted(
     findings: tuple[Finding, ...], called: Mapping[Path, str] | None
 ) -> tuple[Finding, ...]:
     return findings if called is None else Redaction(called).findings(findings)
-
-
-class _Clock:
-    """Seconds per step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._start = time.perf_counter()
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - begin
-
-    def total(self) -> float:
-        return time.perf_counter() - self._start
 
 
 # Reading --------------------------------------------------------------------------------
@@ -390,108 +384,16 @@ def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
     return known[key]
 
 
-def has_slicer() -> bool:
-    """Whether the scene can be written: inside Slicer, or with slicer-core installed."""
-    return importlib.util.find_spec("slicer") is not None
-
-
-def _import_ahead(module: str) -> None:
-    """Imports what writing will need while the measurement runs."""
-    with suppress(ImportError):  # raised again where it is used
-        importlib.import_module(module)
-
-
 # Writing --------------------------------------------------------------------------------
 
 
-def _write(
-    folder: OutputFolder,
-    pool: ThreadPoolExecutor,
-    result: Measurement,
-    case: _Case,
-    also: ReadBeside,
-    record: Mapping[str, Any],
-    heading: str,
-    scene: bool,
-    clock: _Clock,
-    tell: Progress,
-) -> None:
-    """Writes all but the provenance. The scene is written here, the rest in other threads.
-
-    Args:
-        heading: of the report; empty for no report.
-        scene: whether to write the scene.
-    """
-    tell("writing", _MEASURED)
-    jobs = _write_files(folder, result, case.geometry, pool, clock)
-    contrasts = case.contrasts
-    jobs.append(pool.submit(write_images, folder, contrasts.made, contrasts.geometry))
+def _start_files(writing: Writing, result: Measurement, case: _Case) -> None:
+    """Starts all files but images of the ribbon's shape, report, scene and provenance."""
+    writing.start("tables", write_tables, result)
+    if case.contrasts.made:
+        writing.start("maps", write_images, case.contrasts.made, case.contrasts.geometry)
     if case.drawn:
-        jobs.append(pool.submit(case.drawn.write, folder))
-    also.write(folder)
-    if heading:
-        known = {**record, "seconds": dict(clock.seconds)}
-        jobs.append(pool.submit(_write_report, folder, result, case, also, heading, known, clock))
-    if scene:
-        tell("writing the scene", 0.75)
-        _write_scene(folder, result, case, clock)
-    for job in jobs:
-        job.result()
-
-
-def _write_files(
-    folder: OutputFolder,
-    result: Measurement,
-    geometry: NiftiGeometry | None,
-    pool: ThreadPoolExecutor,
-    clock: _Clock,
-) -> list[Future]:
-    """Starts writing the images and tables."""
-
-    def image(name: str, values: NDArray, description: str) -> None:
-        painted = Image(result.paint(values), result.grid, name)
-        write_nifti(painted, folder.path(name), description, geometry)
-
-    def above_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.nan_to_num(np.maximum(values, np.float32(SMALLEST)), nan=0)
-
-    def images() -> None:
-        with clock.step("images"):
-            image(
-                "thickness.nii.gz",
-                np.nan_to_num(result.thickness, nan=0),
-                "Cortical thickness in mm; 0 = outside the ribbon or no value",
-            )
-            for kind in ("equidistant", "equivolume"):
-                image(
-                    f"depth_{kind}.nii.gz",
-                    above_zero(getattr(result, f"depth_{kind}")),
-                    f"{kind.capitalize()} depth, pial 0 to white matter 1; exactly 0 = no value",
-                )
-            if result.angle is not None:
-                image(
-                    "angle.nii.gz",
-                    above_zero(result.angle),
-                    "Degrees from cortex normal to slice, 70: 70 or more; exactly 0 = no value",
-                )
-            if result.thickness_corrected is not None:
-                image(
-                    "corrected_thickness.nii.gz",
-                    np.nan_to_num(result.thickness_corrected, nan=0),
-                    "Thickness in mm with the slice angle allowed for; 0 = no value",
-                )
-            image(
-                "layers.nii.gz",
-                result.layers,
-                f"Layers, 1 superficial to {result.settings.layers} deep; 0 = outside",
-            )
-
-    def tables() -> None:
-        with clock.step("tables"):
-            write_measures(result.measures, folder.path("measures.tsv"))
-            write_profiles(result.profiles, folder.path("profiles.tsv"))
-
-    return [pool.submit(images), pool.submit(tables)]
+        writing.start("markups", case.drawn.write)
 
 
 def _write_report(
@@ -501,42 +403,21 @@ def _write_report(
     also: ReadBeside,
     title: str,
     record: Mapping[str, Any],
-    clock: _Clock,
 ) -> None:
     from .report.page import write_report
 
-    with clock.step("report"):
-        write_report(
-            result,
-            folder.path("report.html"),
-            case.labels,
-            case.maps,
-            title,
-            dict(record),
-            more=also.sections(),
-        )
-
-
-def _write_scene(folder: OutputFolder, result: Measurement, case: _Case, clock: _Clock) -> None:
-    from .scene.results import write_scene
-
-    path = folder.path("scene.mrb")
-    failed = InputError(
-        f"scene.mrb could not be written to {folder.given}, most likely because the disk is full. "
-        "Nothing there was changed; make room, or leave the scene out with --no-scene."
+    write_report(
+        result,
+        folder.path("report.html"),
+        case.labels,
+        case.maps,
+        title,
+        dict(record),
+        more=also.sections(),
     )
-    with clock.step("scene"):
-        try:
-            with quiet_stderr():
-                write_scene(result, path, case.labels, case.maps)
-        except (InputError, OSError):
-            raise failed from None
-    # VTK may fail without an error; a zip file cut short has no directory at its end.
-    if not (path.is_file() and zipfile.is_zipfile(path)):
-        raise failed
 
 
-def _finish(folder: OutputFolder, record: dict[str, Any], clock: _Clock) -> None:
+def _finish(folder: OutputFolder, record: dict[str, Any], clock: Clock) -> None:
     """Writes the provenance and moves everything into place."""
     with clock.step("checksums"):
         record["outputs"] = provenance.describe_outputs(folder)

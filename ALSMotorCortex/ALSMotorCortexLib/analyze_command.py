@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import compare_command, maps_command, pdf
 from .cortex.errors import InputError
+from .scene_process import SceneWriter, scene_writer
 
 if TYPE_CHECKING:
     from .analyze import AnalyzeInputs
@@ -251,6 +252,17 @@ def run(
     Raises:
         InputError: see :func:`.analyze.analyze`.
     """
+    # Before anything heavy is imported, so that Slicer's core is loaded meanwhile.
+    with scene_writer(not (arguments.no_scene or _calipers_only(arguments))) as writer:
+        return _measure(arguments, command, progress, writer)
+
+
+def _measure(
+    arguments: argparse.Namespace,
+    command: Sequence[str],
+    progress: Callable[[str, float], Any] | None,
+    writer: SceneWriter,
+) -> Measurement | Drawn:
     from .analyze import analyze, analyze_calipers
 
     inputs = inputs_of(arguments)
@@ -289,6 +301,7 @@ def run(
         called=called,
         beside=beside,
         pdf=arguments.pdf,
+        writer=writer,
     )
 
 

@@ -3,12 +3,12 @@ limited, because numpy and ITK read the limits when they are loaded."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import threading
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
+
+from .child_process import end_with_parent
 
 if TYPE_CHECKING:
     from .batch_job import Job
@@ -24,11 +24,11 @@ def work(job: Job, threads: int, connection: Connection) -> None:
     """Measures the participants that come over a connection, one after the other.
 
     Sends back each one's steps (name, fraction), then its outcome. The process ends with its
-    parent, so that none works for nobody, and quietly when it is asked to.
+    parent, and quietly when it is asked to.
     """
     for name in _LIMITS:
         os.environ[name] = str(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     signal.signal(signal.SIGTERM, _stop)
     from .batch_unit import measure_unit
 
@@ -42,10 +42,3 @@ def work(job: Job, threads: int, connection: Connection) -> None:
 
 def _stop(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib import analyze as analyze_module
-from ALSMotorCortexLib.analyze import SMALLEST, AnalyzeInputs, RegionSource, analyze
+from ALSMotorCortexLib.analyze import AnalyzeInputs, RegionSource, analyze
+from ALSMotorCortexLib.analyze_writing import SMALLEST
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure

@@ -442,7 +442,7 @@ def test_full_disk(case, tmp_path_factory, capfd, scene):
 STOPPED = """
 import sys, time
 from ALSMotorCortexLib import analyze, cli
-def measure(*arguments):
+def measure(*arguments, **more):
     arguments[-1]("measuring", 0.5)
     time.sleep(60)
 analyze.measure = measure
@@ -451,24 +451,28 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.parametrize("scene", [False, True])
 @pytest.mark.parametrize(
     "kind, status, word",
     [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
 )
-def test_interruption(case, kind, status, word):
+def test_interruption(case, kind, status, word, scene):
+    """Ctrl-C goes to all processes of a terminal, so also to the one that writes the scene."""
+    arguments = [a for a in case.arguments() if not (scene and a == "--no-scene")]
     process = subprocess.Popen(
-        [sys.executable, "-c", STOPPED, *case.arguments()],
+        [sys.executable, "-c", STOPPED, *arguments],
         env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
         stderr=subprocess.PIPE,
         text=True,
         # A test run in the background has Ctrl-C ignored, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
     assert process.stderr is not None
     lines = iter(process.stderr.readline, "")
     assert any("measuring" in line for line in lines)
     assert any(p.name.endswith(".partial") for p in case.folder.iterdir())
-    process.send_signal(kind)
+    os.killpg(process.pid, kind)
     rest = process.communicate(timeout=30)[1]
     assert process.returncode == status
     assert word in rest and "Traceback" not in rest and rest.count("\n") == 1
@@ -479,7 +483,7 @@ def test_interruption(case, kind, status, word):
 def test_a_fault_of_ours_is_a_sentence_too(case, capfd, monkeypatch, error):
     from ALSMotorCortexLib import analyze
 
-    def measure(*arguments):
+    def measure(*arguments, **more):
         raise error
 
     monkeypatch.setattr(analyze, "measure", measure)
@@ -493,7 +497,7 @@ def test_a_fault_of_ours_is_a_sentence_too(case, capfd, monkeypatch, error):
 def test_debug_shows_the_fault(case, monkeypatch):
     from ALSMotorCortexLib import analyze
 
-    def measure(*arguments):
+    def measure(*arguments, **more):
         raise ZeroDivisionError
 
     monkeypatch.setattr(analyze, "measure", measure)

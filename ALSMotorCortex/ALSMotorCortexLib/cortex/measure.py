@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -53,6 +54,7 @@ def measure(
     regions: Mapping[str, Image] | None = None,
     units: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    shaped: Callable[[Measurement], None] | None = None,
 ) -> Measurement:
     """Measure thickness, depth, layers and laminar profiles of a cortical ribbon.
 
@@ -64,6 +66,8 @@ def measure(
         units: unit of each map, by name.
         progress: called with the step's name and the fraction of the whole that is done; may
             raise :class:`.errors.Cancelled`.
+        shaped: called once the ribbon's shape is measured, with all that it tells and without
+            values, measures and profiles.
 
     Raises:
         InputError: the input cannot be measured; the message says why and what to do.
@@ -80,57 +84,38 @@ def measure(
     lines = follow_streamlines(domain, potential, clock.within("field lines"))
     clock.ends("field lines")
 
-    box_voxels = domain.box_voxels()[domain.labelled]
-    voxels = ribbon.grid_indices(box_voxels)
+    voxels = ribbon.grid_indices(domain.box_voxels()[domain.labelled])
     with ThreadPoolExecutor(1) as pool:
         read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
-        equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
-        findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
-        angle = corrected = steep = None
-        if (axis := slice_axis(labels.grid, settings.plane)) is not None:
-            oblique = find_obliquity(ribbon, domain, potential, lines, axis)
-            angle = oblique.angle
-            if settings.plane != "none":
-                corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
-            findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
-        inside = {RIBBON: np.ones(len(voxels), bool)}
-        inside |= _region_masks(regions, labels.grid, voxels)
+        shape = _shape(ribbon, domain, potential, lines, voxels, settings)
+        if shaped:
+            shaped(shape)
+        inside = {**shape.regions, **_region_masks(regions, labels.grid, voxels)}
         inside |= _hemispheres(labels.grid, voxels, regions)
-        columns = find_columns(_middles_mm(lines, domain), settings.column_mm)
         values, neighbours, found = read.result()
-    findings += found
-    findings += _iron_findings(values, units, iron)
+    findings = [*shape.findings, *found, *_iron_findings(values, units, iron)]
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
-    depth = equidistant if settings.layer_depth == "equidistant" else equivolume
-    layers = layer_map(depth, settings.layers)
+    steep = shape.steep if shape.thickness_corrected is not None else None
+    depth = _layer_depth(shape.depth_equidistant, shape.depth_equivolume, settings)
     counted = depth if steep is None else np.where(steep, np.float32(np.nan), depth)
-    profiles = laminar_profiles(counted, columns, values, inside, settings)
-    shape = Voxels(
-        thickness=lines.thickness,
-        depth_equidistant=equidistant,
-        layers=layers,
+    profiles = laminar_profiles(counted, shape.columns, values, inside, settings)
+    each = Voxels(
+        thickness=shape.thickness,
+        depth_equidistant=shape.depth_equidistant,
+        layers=shape.layers,
         voxel_volume=labels.grid.voxel_volume,
         layer_count=settings.layers,
-        angle=angle,
-        corrected=corrected,
+        angle=shape.angle,
+        corrected=shape.thickness_corrected,
         steep=steep,
     )
-    measures: list[Measure] = geometry_measures(shape, inside)
-    measures += map_measures(shape, inside, values, units, profiles, neighbours, iron)
+    measures: list[Measure] = geometry_measures(each, inside)
+    measures += map_measures(each, inside, values, units, profiles, neighbours, iron)
     measures += asymmetry_measures(measures)
     clock.ends("profiles")
-    return Measurement(
-        grid=labels.grid,
-        settings=settings,
-        voxels=voxels,
-        thickness=lines.thickness,
-        depth_equidistant=equidistant,
-        depth_equivolume=equivolume,
-        layers=layers,
-        columns=columns,
-        normals=lines.normals,
-        near_cut=domain.touches_cut()[domain.labelled],
+    return replace(
+        shape,
         values=values,
         units=units,
         regions=inside,
@@ -138,9 +123,54 @@ def measure(
         profiles=tuple(profiles),
         findings=tuple(findings),
         seconds=clock.seconds,
+    )
+
+
+def _shape(
+    ribbon: Ribbon,
+    domain: Domain,
+    potential: NDArray[np.float32],
+    lines: Streamlines,
+    voxels: NDArray[np.int64],
+    settings: Settings,
+) -> Measurement:
+    """What the ribbon's shape alone tells, without maps, regions and measures."""
+    equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
+    findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
+    angle = corrected = steep = None
+    if (axis := slice_axis(ribbon.grid, settings.plane)) is not None:
+        oblique = find_obliquity(ribbon, domain, potential, lines, axis)
+        angle = oblique.angle
+        if settings.plane != "none":
+            corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
+        findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
+    return Measurement(
+        grid=ribbon.grid,
+        settings=settings,
+        voxels=voxels,
+        thickness=lines.thickness,
+        depth_equidistant=equidistant,
+        depth_equivolume=equivolume,
+        layers=layer_map(_layer_depth(equidistant, equivolume, settings), settings.layers),
+        columns=find_columns(_middles_mm(lines, domain), settings.column_mm),
+        normals=lines.normals,
+        near_cut=domain.touches_cut()[domain.labelled],
+        values={},
+        units={},
+        regions={RIBBON: np.ones(len(voxels), bool)},
+        measures=(),
+        profiles=(),
+        findings=tuple(findings),
         angle=angle,
         thickness_corrected=corrected,
     )
+
+
+def _layer_depth(
+    equidistant: NDArray[np.float32], equivolume: NDArray[np.float32], settings: Settings
+) -> NDArray[np.float32]:
+    """The depth that layers and profiles go by."""
+    return equidistant if settings.layer_depth == "equidistant" else equivolume
 
 
 class _Clock:

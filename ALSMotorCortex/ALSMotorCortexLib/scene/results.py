@@ -90,6 +90,7 @@ def add_results(
     maps: Mapping[str, Image | Any],
     name: str = "ALS Motor Cortex",
     segmentation: Any = None,
+    surface: Any = None,
 ) -> dict[str, Any]:
     """Adds a measurement to a scene and shows it. A failure leaves the scene as it was.
 
@@ -101,6 +102,7 @@ def add_results(
         name: of the subject-hierarchy folder that gets all new nodes.
         segmentation: the vtkMRMLSegmentationNode that the labels came from; without it the
             labels become a new one.
+        surface: of :func:`.surface.mid_surface`, where it was made before.
 
     Returns:
         What each node is to the node: ``thickness``, ``depth_equivolume``,
@@ -111,7 +113,8 @@ def add_results(
         ribbon and where nothing could be measured.
     """
     ribbon = Ribbon.of(measurement)
-    surface = mid_surface(measurement, labels)
+    if surface is None:
+        surface = mid_surface(measurement, labels)
     with _undone_on_failure(scene):
         new = {
             f"map:{key}": _add_map(scene, image, key)
@@ -213,7 +216,11 @@ def after_reading(scene: Any) -> None:
 
 
 def write_scene(
-    measurement: Measurement, path: Path, labels: Image, maps: Mapping[str, Image]
+    measurement: Measurement,
+    path: Path,
+    labels: Image,
+    maps: Mapping[str, Image],
+    surface: Any = None,
 ) -> None:
     """Writes a scene file (.mrb) that opens in Slicer with the results shown.
 
@@ -224,6 +231,7 @@ def write_scene(
         path: of the file.
         labels: what was measured.
         maps: each contrast map by its name.
+        surface: as for :func:`add_results`.
 
     Raises:
         InputError: the file cannot be written.
@@ -232,7 +240,7 @@ def write_scene(
     around = measurement.grid.ras(Ribbon.of(measurement).corners)
     near = {key: crop(image, around, MAP_MARGIN_MM) for key, image in maps.items()}
     scene = new_scene()
-    add_results(scene, measurement, labels, near)
+    add_results(scene, measurement, labels, near, surface=surface)
     try:
         with tempfile.TemporaryDirectory(prefix=".scene-", dir=path.parent) as aside:
             folder = Path(aside) / path.stem

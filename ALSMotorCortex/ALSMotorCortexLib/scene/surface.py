@@ -8,7 +8,6 @@ import numpy as np
 import slicer
 import vtk
 from numpy.typing import NDArray
-from scipy import ndimage
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..cortex.grid import Image
@@ -169,10 +168,10 @@ def _surface(
     raw.ShallowCopy(edges.GetOutput())
     if not raw.GetNumberOfPoints():
         return raw
-    at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1].T
+    at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1]
     for name, values in ((THICKNESS, near.thickness), ("keep", keep)):
         box = near.paint(values, np.zeros(near.shape, np.float32))
-        _add_scalars(raw, name, ndimage.map_coordinates(box, at, order=1))
+        _add_scalars(raw, name, _on_edges(box, at))
     raw.GetPointData().SetActiveScalars("keep")
     clip = vtk.vtkClipPolyData()
     clip.SetInputData(raw)
@@ -201,6 +200,16 @@ def _surface(
     surface.GetPointData().RemoveArray("keep")
     surface.GetPointData().SetActiveScalars(THICKNESS)
     return surface
+
+
+def _on_edges(box: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) values of a box (k, j, i) at index points (n, 3), by linear interpolation.
+
+    Each point lies on a line between two neighbouring voxels, as those of an isosurface do.
+    """
+    low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
+    share = (at - low).sum(axis=1)
+    return (1 - share) * box[tuple(low.T)] + share * box[tuple(high.T)]
 
 
 def _add_scalars(surface: vtk.vtkPolyData, name: str, values: NDArray) -> None:

@@ -1,0 +1,182 @@
+"""Where the scene is written: in this process, or in one of its own.
+
+Loading Slicer's core takes about a second of one processor. A process of its own does so while
+this one reads and finds borders, makes the mid-surface while this one measures maps, and then
+writes the scene while this one writes all other files. Nothing but the standard library is
+imported here until then.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import multiprocessing
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .child_process import end_with_parent
+from .cortex.errors import InputError
+
+if TYPE_CHECKING:
+    from .cortex.grid import Image
+    from .cortex.result import Measurement
+
+
+def has_slicer() -> bool:
+    """Whether the scene can be written: inside Slicer, or with slicer-core installed."""
+    return importlib.util.find_spec("slicer") is not None
+
+
+class SceneWriter(Protocol):
+    """Writes one scene, in two steps."""
+
+    def prepare(self, shape: Measurement, labels: Image) -> None:
+        """Takes what is known before the maps are measured.
+
+        Args:
+            shape: as :func:`.cortex.measure.measure` gives it to ``shaped``.
+            labels: what is measured.
+        """
+
+    def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
+        """Writes the scene.
+
+        Args:
+            measurement: the whole, of the same shape.
+            path: of the file.
+            maps: each contrast map by its name.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+
+
+class WriterHere:
+    """Writes a scene in this process, without what VTK prints."""
+
+    _surface: Any = None
+
+    def prepare(self, shape: Measurement, labels: Image) -> None:
+        """See :class:`SceneWriter`."""
+        self._labels = labels
+
+    def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
+        """See :class:`SceneWriter`."""
+        from .scene.results import write_scene
+        from .study.images import quiet_stderr
+
+        with quiet_stderr():
+            write_scene(measurement, path, self._labels, maps, self._surface)
+
+
+@contextmanager
+def scene_writer(wanted: bool) -> Iterator[SceneWriter]:
+    """What writes the scene, in a process of its own where that is faster.
+
+    Use it early, and only where the main module may be imported again, as for the start method
+    ``spawn`` of :mod:`multiprocessing`.
+
+    Args:
+        wanted: whether there will be a scene.
+    """
+    # Where Slicer is loaded already there is nothing to gain; its application is not Python.
+    if not wanted or "slicer" in sys.modules or not has_slicer():
+        yield WriterHere()
+        return
+    process = WriterProcess()
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class WriterProcess:
+    """A process that loads Slicer's core at once and writes one scene.
+
+    Attributes:
+        pid: its number.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process.start()
+        self.pid = self._process.pid
+        theirs.close()
+
+    def prepare(self, shape: Measurement, labels: Image) -> None:
+        """See :class:`SceneWriter`. The work goes on when this returns."""
+        self._shape = shape
+        with self._dead_for_lack_of_memory():
+            self._connection.send((shape, labels))
+
+    def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
+        """See :class:`SceneWriter`."""
+        names = (field.name for field in fields(measurement))
+        new = {name: getattr(measurement, name) for name in names}
+        more = {name: new[name] for name in new if new[name] is not getattr(self._shape, name)}
+        try:
+            with self._dead_for_lack_of_memory():
+                self._connection.send((more, path, maps))
+                error = self._connection.recv()
+        except BaseException:
+            self.end()  # before the folder that it writes into is removed
+            raise
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self._process.terminate()
+        self._process.join()
+
+    @staticmethod
+    @contextmanager
+    def _dead_for_lack_of_memory() -> Iterator[None]:
+        """Raises: MemoryError: the process is no more, most likely killed for taking too much."""
+        try:
+            yield
+        except (EOFError, ConnectionError):
+            raise MemoryError from None
+
+
+class _WriterAhead(WriterHere):
+    """Does all that it can before the maps are measured."""
+
+    def prepare(self, shape: Measurement, labels: Image) -> None:
+        from .scene.surface import mid_surface
+
+        super().prepare(shape, labels)
+        self._surface = mid_surface(shape, labels)
+
+
+def _work(connection: Connection) -> None:
+    """What the process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too, and ends this one
+    end_with_parent()
+    with suppress(ImportError):  # raised again where it is used
+        importlib.import_module(".scene.results", __package__)
+    writer = _WriterAhead()
+    shape, labels = connection.recv()
+    error = _error_of(lambda: writer.prepare(shape, labels))
+    more, path, maps = connection.recv()
+    connection.send(error or _error_of(lambda: writer.write(replace(shape, **more), path, maps)))
+
+
+def _error_of(action: Callable[[], None]) -> Exception | None:
+    """What an action raises, as something that can be sent."""
+    try:
+        action()
+    except (InputError, OSError, MemoryError) as error:
+        return error
+    except Exception:
+        return RuntimeError(traceback.format_exc())
+    return None
