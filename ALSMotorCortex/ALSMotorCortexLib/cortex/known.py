@@ -200,7 +200,7 @@ def _trilinear(points: NDArray[np.float32], shape: tuple[int, ...]) -> sparse.cs
         corners = (corners[:, None] * size + np.array([0, min(1, size - 1)])).reshape(-1)
         part = place - low
         pair = np.stack([1 - part, part], axis=1, dtype=np.float32)
-        weight = (weight[:, :, None] * pair[:, None, :]).reshape(count, -1)
+        weight = (weight[:, :, None] * pair[:, None, :]).reshape(count, len(corners))
     index = base[:, None] + corners.astype(np.int32)
     ends = np.arange(0, index.size + 1, index.shape[1], dtype=np.int32)
     return sparse.csr_array(

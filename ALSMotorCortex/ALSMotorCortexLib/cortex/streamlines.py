@@ -146,12 +146,15 @@ def _complete(
         starts: (n,) places of the voxels in ``domain.voxels``.
     """
     length, volume, ends = measured
-    place_of = np.full(len(domain.voxels), -1, np.int64)
-    place_of[starts] = np.arange(len(starts))
+    place_of: NDArray[np.int32] | None = None
     for _ in range(COMPLETED_VOXELS):
-        lost = np.flatnonzero(~np.isfinite(length) & np.isfinite(towards).all(axis=1))
+        lost = np.flatnonzero(~np.isfinite(length))
+        lost = lost[np.isfinite(towards[lost]).all(axis=1)]
         if not len(lost):
             return
+        if place_of is None:
+            place_of = np.full(len(domain.voxels), -1, np.int32)
+            place_of[starts] = np.arange(len(starts), dtype=np.int32)
         count = np.zeros(len(lost))
         sums = np.zeros((len(lost), 5))
         for offset in neighbourhood(domain.axes):
@@ -182,13 +185,15 @@ def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32
     flows through; past the volume's edge both go on straight.
     """
     n, m = domain.inside, domain.bordered
-    rim = _Rim(domain, np.isfinite(potential))
     field = np.zeros((len(domain.voxels), 4), np.float32)
     field[:n, 0] = potential
-    field[n:m, 0] = rim.potential(potential)
+    rims = [_Rim(domain, np.isfinite(potential), code, value) for code, value in BORDERS]
+    for rim in rims:
+        field[rim.voxels, 0] = rim.potential(potential)
     for axis in domain.axes:
         field[:n, 1 + axis] = _slope(domain, field[:m, 0], axis)
-    field[n:m, 1:] = rim.gradient(field[:n, 1:])
+    for rim in rims:
+        field[rim.voxels, 1:] = rim.gradient(field[:n, 1:])
     field[m:] = _mirrored(domain, field[:m])
     _continue_straight(domain, field)
     return field
@@ -232,67 +237,59 @@ def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray
 
 
 class _Rim:
-    """Continues fields from the inside voxels to the white and pial voxels around them."""
+    """Continues fields from the inside voxels to the voxels beyond one border.
 
-    def __init__(self, domain: Domain, solved: NDArray[np.bool_]) -> None:
+    Attributes:
+        voxels: (rim,) their places in the domain.
+    """
+
+    def __init__(self, domain: Domain, solved: NDArray[np.bool_], code: int, value: float) -> None:
         n, m = domain.inside, domain.bordered
-        rows, columns, weights = [], [], []
-        for offset in neighbourhood(domain.axes):
-            place = domain.neighbours_of(domain.voxels[n:m], offset)
-            row = np.flatnonzero((place >= 0) & (place < n))
-            row = row[solved[place[row]]]
-            squared = sum((o * s) ** 2 for o, s in zip(offset, domain.spacing, strict=True))
-            rows.append(row)
-            columns.append(place[row])
-            weights.append(np.full(len(row), 1 / squared))
-        self._domain = domain
-        self._row = np.concatenate(rows)
-        self._column = np.concatenate(columns)
-        self._weight = np.concatenate(weights)
+        self.voxels = n + np.flatnonzero(domain.beyond[n:m] == code)
+        self._value = np.float32(value)
+        self._inside = np.nan_to_num(domain.distances[code][:n])
+        self._outside = np.nan_to_num(domain.distances[code][self.voxels])
+        self._bend = np.nan_to_num(domain.curvatures[code][self.voxels])
+        around = neighbourhood(domain.axes)
+        place = np.stack(
+            [domain.neighbours_of(domain.voxels[self.voxels], offset) for offset in around], axis=1
+        )
+        usable = np.zeros(len(domain.voxels) + 1, bool)  # the last is for none, which is -1
+        usable[:n] = solved
+        found = usable[place]
+        ends = np.concatenate([[0], np.cumsum(np.count_nonzero(found, axis=1))]).astype(np.int32)
+        pairs = np.flatnonzero(found)
+        weight = 1 / np.sum((np.array(around) * domain.spacing) ** 2, axis=1)
+        data = weight.astype(np.float32)[pairs % len(around)]
+        # How much each inside voxel counts for each rim voxel beside it.
+        self._weights = sparse.csr_array(
+            (data, place.reshape(-1)[pairs], ends), shape=(len(self.voxels), n)
+        )
 
-    def _sum(self, values: NDArray) -> NDArray[np.float64]:
-        """Sums of ``values`` (one a pair) over each rim voxel's inside neighbours."""
-        count = self._domain.bordered - self._domain.inside
-        sums = np.bincount(self._row, weights=values, minlength=count)
-        return sums.astype(np.float64, copy=False)
-
-    def potential(self, potential: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The potential at the rim voxels, from inside (inside,).
+    def potential(self, potential: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rim,) the potential, from inside (inside,).
 
         Across a border of curvature c the potential of a harmonic field goes as d - c d^2 / 2
         with the distance d; its slope is taken from the inside.
         """
-        n, m = self._domain.inside, self._domain.bordered
-        inner = potential[self._column].astype(np.float64)
-        result = np.zeros(m - n)
-        for code, value in BORDERS:
-            distance = np.nan_to_num(self._domain.distances[code][:m])
-            bend = np.nan_to_num(self._domain.curvatures[code][n:m]) / 2
-            inside = np.maximum(distance[self._column], 0)
-            run = self._weight * (inside - bend[self._row] * inside**2)
-            rise = self._sum(self._weight * (inside > 0) * (inner - value))
-            slope = rise / np.maximum(self._sum(run), 1e-12)
-            outside = distance[n:] - bend * distance[n:] ** 2
-            mine = self._domain.beyond[n:m] == code
-            result[mine] = (value + slope * outside)[mine]
-        return result
+        inside = np.maximum(self._inside, 0)
+        rise = np.where(inside > 0, potential - self._value, 0)
+        rise, run, square = (self._weights @ np.stack([rise, inside, inside**2], axis=1)).T
+        slope = rise / np.maximum(run - self._bend / 2 * square, np.float32(1e-12))
+        return self._value + slope * (self._outside - self._bend / 2 * self._outside**2)
 
-    def gradient(self, gradient: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The gradient (rim, 3) at the rim voxels, from inside (inside, 3).
+    def gradient(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rim, 3) the gradient, from inside (inside, 3).
 
         Its length falls with the distance d as exp(-c d), the flux being the same all along.
         """
-        n, m = self._domain.inside, self._domain.bordered
-        weight = np.zeros(len(self._row))
-        for code, _ in BORDERS:
-            distance = np.nan_to_num(self._domain.distances[code][:m])
-            bend = np.nan_to_num(self._domain.curvatures[code][n:m])[self._row]
-            apart = distance[n + self._row] - distance[self._column]
-            mine = (self._domain.beyond[n:m] == code)[self._row]
-            weight[mine] = (self._weight * np.exp(-bend * apart))[mine]
-        total = np.maximum(self._sum(self._weight), 1e-12)
-        columns = gradient[self._column].T
-        return np.stack([self._sum(weight * c) / total for c in columns], axis=1)
+        weights = self._weights
+        count = np.diff(weights.indptr)
+        apart = np.repeat(self._outside, count) - self._inside[weights.indices]
+        fallen = weights.copy()
+        fallen.data *= np.exp(-np.repeat(self._bend, count) * apart)
+        total = np.maximum(weights @ np.ones(weights.shape[1], np.float32), np.float32(1e-12))
+        return ((fallen @ gradient) / total[:, None]).astype(np.float32, copy=False)
 
 
 def _mirrored(domain: Domain, field: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -327,7 +324,7 @@ class _Tracer:
             self._lookup = domain.lookup.copy()
             self._lookup[lost] = -1
         self._per_mm = np.array(
-            [1 / s if a in domain.axes else 0 for a, s in enumerate(domain.spacing)], np.float32
+            [[1 / s if a in domain.axes else 0] for a, s in enumerate(domain.spacing)], np.float32
         )
         unit = min(domain.spacing[a] for a in domain.axes)
         shortest, longest = (unit * v for v in STEP_VOXELS)
@@ -353,15 +350,15 @@ class _Tracer:
         count = len(starts)
         length = np.full(count, np.nan, np.float32)
         volume = np.full(count, np.nan, np.float32)
-        ends = np.full((count, 3), np.nan, np.float32)
+        ends = np.full((3, count), np.nan, np.float32)
         way = np.float32(-1 if target == 0 else 1)
         active = np.flatnonzero(np.isfinite(self._field[starts, 0]))
-        place = np.stack(
-            np.unravel_index(self._domain.voxels[starts[active]], self._domain.shape), axis=1
-        ).astype(np.float32)
-        here = _Slope(self._field[starts[active]], target, way)
+        place = np.array(
+            np.unravel_index(self._domain.voxels[starts[active]], self._domain.shape), np.float32
+        )
+        here = _Slope(self._field[starts[active]].T.copy(), target, way)
         before: _Slope | None = None
-        so_far = np.zeros((len(active), 2), np.float32)
+        so_far = np.zeros((2, len(active)), np.float32)
         for _ in range(MAX_STEPS):
             last = here.remaining < 1.25 * self._step
             step = np.where(last, np.maximum(here.remaining, 0), self._step)
@@ -369,8 +366,8 @@ class _Tracer:
             outside = self._outside(ahead)
             on_field = ~outside
             there = _Slope(self._interpolate(ahead, on_field), target, way)
-            so_far[:, 0] += step
-            so_far[:, 1] += step * _mean_between(
+            so_far[0] += step
+            so_far[1] += step * _mean_between(
                 here, there, before, (step / self._step).astype(np.float32)
             )
             left = np.flatnonzero(outside & (here.remaining < MAX_BEYOND_MM))
@@ -378,27 +375,27 @@ class _Tracer:
                 # Lines that leave the volume are continued with the slope they left with.
                 more = here.remaining[left] - step[left]
                 index = active[left]
-                length[index] = np.maximum(so_far[left, 0] + more, 0)
-                volume[index] = np.maximum(so_far[left, 1] + more * here.per_slope[left], 0)
-                way_out = here.remaining[left, None] * here.direction[left]
-                ends[index] = place[left] + way_out * self._per_mm
+                length[index] = np.maximum(so_far[0, left] + more, 0)
+                volume[index] = np.maximum(so_far[1, left] + more * here.per_slope[left], 0)
+                way_out = here.remaining[left] * here.direction[:, left]
+                ends[:, index] = place[:, left] + way_out * self._per_mm
             # Places are taken by index throughout: masks would be searched again and again.
             done = np.flatnonzero(last & on_field)
             index = active[done]
             arrived = there.at(done)
             # A correction of more than a step means that the slope could not be trusted.
             rest = np.where(np.abs(arrived.remaining) <= self._step, arrived.remaining, np.nan)
-            length[index] = np.maximum(so_far[done, 0] + rest, 0)
-            volume[index] = np.maximum(so_far[done, 1] + rest * arrived.per_slope, 0)
-            ends[index] = ahead.take(done, 0) + rest[:, None] * arrived.direction * self._per_mm
+            length[index] = np.maximum(so_far[0].take(done) + rest, 0)
+            volume[index] = np.maximum(so_far[1].take(done) + rest * arrived.per_slope, 0)
+            ends[:, index] = ahead.take(done, 1) + rest * arrived.direction * self._per_mm
             rise = (there.potential - here.potential) * way
             going = np.flatnonzero(~last & on_field & (rise * here.per_slope > STALLED * step))
             if not len(going):
                 break
-            place, active = ahead.take(going, 0), active[going]
-            so_far = so_far.take(going, 0)
+            place, active = ahead.take(going, 1), active[going]
+            so_far = so_far.take(going, 1)
             before, here = here.at(going), there.at(going)
-        return length, volume, ends - 1
+        return length, volume, ends.T - 1
 
     def _advance(
         self,
@@ -410,32 +407,32 @@ class _Tracer:
         """Points one step on."""
         direction = here.direction
         if before is not None:
-            bend = (0.5 * step / self._step)[:, None]
+            bend = 0.5 * step / self._step
             direction = direction + bend * (direction - before.direction)
-        return place + step[:, None] * direction * self._per_mm
+        return place + step * direction * self._per_mm
 
     def _outside(self, place: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Whether points lie beyond the centres of the box's outermost voxels."""
-        inside = np.ones(len(place), bool)
-        for along, size in zip(place.T, self._domain.shape, strict=True):
+        inside = np.ones(place.shape[1], bool)
+        for along, size in zip(place, self._domain.shape, strict=True):
             inside &= (along >= 0) & (along <= size - 1)
         return ~inside
 
     def _interpolate(
         self, place: NDArray[np.float32], on_field: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """(m, 4) trilinear field at box points; corners that are cut do not count.
+        """(4, m) trilinear field at box points (3, m); corners that are cut do not count.
 
         Clears ``on_field`` where no corner is on the field.
         """
         shape = self._domain.shape
-        base = np.zeros(len(place), np.int64)
+        base = np.zeros(place.shape[1], np.int64)
         weights = [np.ones(1, np.float32)]
-        for axis, size in enumerate(shape):
-            low = np.clip(place[:, axis], 0, size - 2).astype(np.int64)
+        for axis, (along, size) in enumerate(zip(place, shape, strict=True)):
+            low = np.clip(along, 0, size - 2).astype(np.int64)
             base = base * size + low
             if axis in self._domain.axes:
-                part = np.clip(place[:, axis] - low.astype(np.float32), 0, 1)
+                part = np.clip(along - low.astype(np.float32), 0, 1)
                 weights = [w * side for w in weights for side in (1 - part, part)]
         index = self._lookup.take(base[:, None] + self._corners)
         weight = np.empty(index.shape, np.float32)
@@ -447,28 +444,28 @@ class _Tracer:
         pointers = np.arange(0, index.size + 1, index.shape[1], dtype=np.int32)
         rows = sparse.csr_array(
             (weight.reshape(-1), index.reshape(-1), pointers),
-            shape=(len(place), len(self._field)),
+            shape=(len(index), len(self._field)),
         )
         values = rows @ self._field
-        touched = np.zeros(len(place), bool)
+        touched = np.zeros(len(index), bool)
         touched[missing // index.shape[1]] = True
         partial = np.flatnonzero(touched)
         total = weight[partial].sum(axis=1)
         on_field[partial[total < 1e-3]] = False
         values[partial] /= np.maximum(total, 1e-3)[:, None]
-        return values
+        return values.T.copy()
 
 
 class _Slope:
-    """The field at some points: where it leads and how steeply."""
+    """The field (4, n) at some points: where it leads and how steeply."""
 
     def __init__(self, field: NDArray[np.float32], target: float, way: np.float32) -> None:
         self.way = way
-        self.potential = field[:, 0]
-        slope = np.sqrt(np.einsum("ij,ij->i", field[:, 1:], field[:, 1:]))
-        self.per_slope = 1 / np.maximum(slope, 1e-6)
-        self.direction = field[:, 1:] * (way * self.per_slope)[:, None]
-        self.remaining = (np.float32(target) - field[:, 0]) * way * self.per_slope
+        self.potential, gradient = field[0], field[1:]
+        slope = np.sqrt(np.einsum("ij,ij->j", gradient, gradient))
+        self.per_slope = 1 / np.maximum(slope, np.float32(1e-6))
+        self.direction = gradient * (way * self.per_slope)
+        self.remaining = (np.float32(target) - self.potential) * way * self.per_slope
 
     def at(self, index: NDArray[np.int64]) -> _Slope:
         """Only the points at some places."""
@@ -476,7 +473,7 @@ class _Slope:
         part.way = self.way
         part.potential = self.potential.take(index)
         part.per_slope = self.per_slope.take(index)
-        part.direction = self.direction.take(index, axis=0)
+        part.direction = self.direction.take(index, axis=1)
         part.remaining = self.remaining.take(index)
         return part
 
