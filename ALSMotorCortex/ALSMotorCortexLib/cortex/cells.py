@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+REACH = 3
+"""Widths at which Gaussians are cut off."""
+
 
 class Cells:
     """Some voxels of a box and the cells that they lie in.
@@ -29,6 +32,7 @@ class Cells:
         places = np.unravel_index(voxels, shape)
         cell = [p // s for p, s in zip(places, self._sizes, strict=True)]
         self._cell = np.ravel_multi_index(cell, self._shape)
+        self._used = [(int(c.min()), int(c.max()) + 1) if len(c) else (0, 0) for c in cell]
 
     def blurred(self, values: NDArray[np.floating], width: Sequence[float]) -> NDArray[np.float32]:
         """(n,) sums of values (n,) around each voxel, weighted by a Gaussian.
@@ -40,7 +44,14 @@ class Cells:
         total = np.bincount(self._cell, weights=values, minlength=int(np.prod(self._shape)))
         sigma = [w / s for w, s in zip(width, self._sizes, strict=True)]
         box = total.reshape(self._shape).astype(np.float32)
-        return self.read(ndimage.gaussian_filter(box, sigma, truncate=3))
+        # What is farther from all voxels than the Gaussian reaches is empty and stays so.
+        reach = [int(REACH * s + 0.5) for s in sigma]
+        seen = tuple(
+            slice(max(low - wide, 0), high + wide)
+            for (low, high), wide in zip(self._used, reach, strict=True)
+        )
+        box[seen] = ndimage.gaussian_filter(box[seen], sigma, truncate=REACH)
+        return self.read(box)
 
     def lowest(
         self, places: NDArray[np.int64], values: NDArray[np.integer], default: int

@@ -208,12 +208,13 @@ def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int,
     padded = np.pad(tissue, 1)
     flat = padded.reshape(-1)
     shape = padded.shape
-    gray = np.flatnonzero(flat == GRAY)
-    around = neighbourhood(ribbon.axes)
-    rim = _touching(gray, flat, shape, around, (WHITE, PIAL))
-    known = np.concatenate([gray, rim])
-    by_face = [offset for offset in around if np.count_nonzero(offset) == 1]
-    voxels = np.concatenate([known, _touching(known, flat, shape, by_face, (CUT,))])
+    inside = padded == GRAY
+    touching = grown(inside, [int(axis in ribbon.axes) for axis in range(3)])
+    rim = touching & ((padded == WHITE) | (padded == PIAL))
+    cut = grown_by_faces(inside | rim, ribbon.axes) & (padded == CUT)
+    gray, beyond, outside = (np.flatnonzero(mask) for mask in (inside, rim, cut))
+    known = np.concatenate([gray, beyond])
+    voxels = np.concatenate([known, outside])
     lookup = np.full(flat.size, -1, np.int32)
     lookup[voxels] = np.arange(len(voxels), dtype=np.int32)
     in_box = _unpadded(voxels, shape)
@@ -242,21 +243,6 @@ def _unpadded(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.i
     """Flat indices into the box without its empty layer."""
     k, j, i = np.unravel_index(voxels, shape)
     return ((k - 1) * (shape[1] - 2) + (j - 1)) * (shape[2] - 2) + (i - 1)
-
-
-def _touching(
-    voxels: NDArray[np.int64],
-    flat: NDArray[np.uint8],
-    shape: tuple[int, ...],
-    offsets: list[list[int]],
-    codes: tuple[int, ...],
-) -> NDArray[np.int64]:
-    """Flat indices of the voxels with some codes at some offsets from others."""
-    reached = np.zeros(flat.size, bool)
-    for k, j, i in offsets:
-        reached[voxels + (k * shape[1] + j) * shape[2] + i] = True
-    found = np.flatnonzero(reached)
-    return found[np.isin(flat[found], codes)]
 
 
 def neighbourhood(axes: tuple[int, ...]) -> list[list[int]]:
@@ -401,15 +387,18 @@ def _assemble(
     diagonal = np.zeros(n)
     source = np.zeros(n)
     reaches = {code: np.zeros(n, bool) for code, _ in BORDERS}
-    columns, weights = [], []
     # Columns ascend within a row when neighbours come in the order of their offsets.
-    for axis, side in sorted(product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0])):
+    sides = sorted(product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0]))
+    half = len(sides) // 2
+    columns = np.empty((n, len(sides) + 1), np.int32)
+    columns[:, half] = np.arange(n)
+    weights = np.zeros(len(sides) + 1)
+    for number, (axis, side) in enumerate(sides):
         weight = 1 / domain.spacing[axis] ** 2
         neighbour = domain.neighbour(axis, side)
-        within = (neighbour >= 0) & (neighbour < n)
-        diagonal += weight * within
-        columns.append(np.where(within, neighbour, 0))
-        weights.append(np.where(within, -weight, 0.0))
+        slot = number + (number >= half)
+        columns[:, slot], weights[slot] = neighbour, -weight
+        diagonal += weight * (neighbour < n)
         outside = np.flatnonzero(neighbour >= n)
         beyond = neighbour[outside]
         for code, value in BORDERS:
@@ -419,16 +408,13 @@ def _assemble(
             diagonal[here] += weight / share
             source[here] += value * weight / share
             reaches[code][here] = True
-    half = len(columns) // 2
-    columns.insert(half, np.arange(n, dtype=np.int32))
-    weights.insert(half, diagonal)
-    stored = np.stack(weights, axis=1)
-    kept = stored != 0
-    kept[:, half] = True
-    pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int32)
-    matrix = sparse.csr_array(
-        (stored[kept], np.stack(columns, axis=1)[kept], pointers), shape=(n, n)
-    )
+    within = columns < n
+    kept = np.flatnonzero(within)
+    slots = kept % columns.shape[1]
+    values = weights[slots]
+    values[slots == half] = diagonal
+    ends = np.concatenate([[0], np.cumsum(np.count_nonzero(within, axis=1))]).astype(np.int32)
+    matrix = sparse.csr_array((values, columns.reshape(-1)[kept], ends), shape=(n, n))
     return matrix, source, reaches
 
 
