@@ -70,7 +70,7 @@ class WriterHere:
     def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
         """See :class:`SceneWriter`."""
         from .scene.results import write_scene
-        from .study.images import quiet_stderr
+        from .study.quiet import quiet_stderr
 
         with quiet_stderr():
             write_scene(measurement, path, self._labels, maps, self._surface)

@@ -154,6 +154,21 @@ def test_help_names_every_option_and_what_it_is_not(capsys):
     assert "examples:" in text
 
 
+def test_the_measurement_loads_quickly():
+    """These parts of SciPy take long to load, and few measurements use them."""
+    slow = {"scipy.interpolate", "scipy.optimize", "scipy.stats"}
+    code = f"import sys, ALSMotorCortexLib.analyze; print(*sorted({slow} & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.stdout.split() == []
+
+
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"als-motor-cortex {__version__}\n"

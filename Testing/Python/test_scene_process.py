@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -87,6 +88,30 @@ def test_a_killed_process_lacked_memory(writer, tmp_path, prepared):
         if not prepared:
             writer.prepare(shape(), LABELS)
         writer.write(WHOLE, tmp_path / "scene.mrb", MAPS)
+
+
+LOADED = """
+import pickle, sys
+from ALSMotorCortexLib.scene_process import WriterHere
+whole, labels, path, maps = pickle.load(sys.stdin.buffer)
+writer = WriterHere()
+writer.prepare(whole, labels)
+writer.write(whole, path, maps)
+print(*sorted({"scipy", "SimpleITK", "vtk"} & set(sys.modules)))
+"""
+
+
+def test_writing_loads_nothing_large_but_slicer(tmp_path):
+    """All of VTK, for one, takes a third of a second, and much of it is never used."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY)},
+        input=pickle.dumps((WHOLE, LABELS, tmp_path / "scene.mrb", MAPS)),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.decode().split() == []
 
 
 def test_with_slicer_loaded_there_is_no_process():

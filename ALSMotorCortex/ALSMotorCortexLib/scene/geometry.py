@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import slicer
-import vtk
 from numpy.typing import NDArray
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
+from vtkmodules.vtkCommonTransforms import vtkGeneralTransform
+from vtkmodules.vtkImagingCore import vtkImageReslice
 
 from ..cortex.errors import InputError
 from ..cortex.grid import ORTHOGONAL_TOLERANCE, Grid, Image
@@ -20,16 +23,29 @@ PROBES = 9
 MAX_GROWTH = 8
 
 
-def voxels(data: vtk.vtkImageData, component: int = 0) -> NDArray:
+def voxels(data: vtkImageData, component: int = 0) -> NDArray:
     """One component of the scalars of VTK image data as an array (k, j, i). No copy."""
     shape = data.GetDimensions()[::-1]
     scalars = vtk_to_numpy(data.GetPointData().GetScalars())
     return (scalars[:, component] if scalars.ndim > 1 else scalars).reshape(shape)
 
 
-def image_data(array: NDArray) -> vtk.vtkImageData:
+def to_vtk(matrix: NDArray) -> vtkMatrix4x4:
+    """A (4, 4) array as a VTK matrix. ``slicer.util`` has the like, but it loads all of VTK, which
+    takes long."""
+    made = vtkMatrix4x4()
+    made.DeepCopy(np.ravel(matrix).tolist())
+    return made
+
+
+def from_vtk(matrix: vtkMatrix4x4) -> NDArray[np.float64]:
+    """A VTK matrix as a (4, 4) array of its own."""
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def image_data(array: NDArray) -> vtkImageData:
     """A copy of an array (k, j, i) as VTK image data with unit spacing and origin 0."""
-    data = vtk.vtkImageData()
+    data = vtkImageData()
     data.SetDimensions(array.shape[::-1])
     data.GetPointData().SetScalars(numpy_to_vtk(np.ravel(array), deep=True))
     return data
@@ -55,9 +71,9 @@ def place_in_world(image: Image, parent: Any, labels: bool) -> tuple[Image, tupl
         return image, ()
     if not parent.IsTransformToWorldLinear():
         return _resample(image, parent, labels, "a non-linear transform")
-    to_world = vtk.vtkMatrix4x4()
+    to_world = vtkMatrix4x4()
     parent.GetMatrixTransformToWorld(to_world)
-    matrix = slicer.util.arrayFromVTKMatrix(to_world)
+    matrix = from_vtk(to_world)
     if np.array_equal(matrix, np.eye(4)):
         return image, ()
     if abs(np.linalg.det(matrix[:3, :3])) < 1e-9:
@@ -85,15 +101,15 @@ def _resample(
     image: Image, parent: Any, labels: bool, why: str
 ) -> tuple[Image, tuple[Finding, ...]]:
     grid = _straight_grid(image, parent)
-    from_world = vtk.vtkGeneralTransform()
+    from_world = vtkGeneralTransform()
     parent.GetTransformFromWorld(from_world)
-    index_to_index = vtk.vtkGeneralTransform()
+    index_to_index = vtkGeneralTransform()
     index_to_index.PostMultiply()
-    index_to_index.Concatenate(slicer.util.vtkMatrixFromArray(grid.ijk_to_ras))
+    index_to_index.Concatenate(to_vtk(grid.ijk_to_ras))
     index_to_index.Concatenate(from_world)
-    index_to_index.Concatenate(slicer.util.vtkMatrixFromArray(np.linalg.inv(image.grid.ijk_to_ras)))
+    index_to_index.Concatenate(to_vtk(np.linalg.inv(image.grid.ijk_to_ras)))
     array = image.array if labels else image.array.astype(np.float32)
-    reslice = vtk.vtkImageReslice()
+    reslice = vtkImageReslice()
     reslice.SetInputData(image_data(array))
     reslice.SetResliceTransform(index_to_index)
     reslice.SetOutputOrigin(0, 0, 0)
@@ -121,9 +137,9 @@ def _straight_grid(image: Image, parent: Any) -> Grid:
     """The grid at right angles that best follows the transformed image and holds all of it."""
     edges = [np.linspace(-0.5, n - 0.5, PROBES) for n in image.grid.shape]
     kji = np.stack(np.meshgrid(*edges, indexing="ij"), axis=-1).reshape(-1, 3)
-    to_world = vtk.vtkGeneralTransform()
+    to_world = vtkGeneralTransform()
     parent.GetTransformToWorld(to_world)
-    local, world = vtk.vtkPoints(), vtk.vtkPoints()
+    local, world = vtkPoints(), vtkPoints()
     for points in (local, world):
         points.SetDataTypeToDouble()
     local.SetData(numpy_to_vtk(image.grid.ras(kji), deep=True))

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from numpy.typing import NDArray
+from vtkmodules.vtkCommonCore import vtkIdList
+from vtkmodules.vtkFiltersCore import vtkAssignAttribute
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
@@ -378,7 +379,7 @@ def _put_surface(scene: Any, surface: Any, colors: Any, scales: _Scales, old: An
     display = node.GetDisplayNode()
     if old is None:
         display.SetAndObserveColorNodeID(colors.GetID())
-        display.SetActiveScalar(THICKNESS, vtk.vtkAssignAttribute.POINT_DATA)
+        display.SetActiveScalar(THICKNESS, vtkAssignAttribute.POINT_DATA)
         display.SetScalarVisibility(True)
         display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseManualScalarRange)
         # The slices have the legend of the overlay.
@@ -516,7 +517,7 @@ def _node_ids(scene: Any) -> list[str]:
 
 def _folders(hierarchy: Any) -> list[int]:
     """Items at the top of the subject hierarchy."""
-    items = vtk.vtkIdList()
+    items = vtkIdList()
     hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items)
     return [items.GetId(n) for n in range(items.GetNumberOfIds())]
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from numpy.typing import NDArray
+from vtkmodules.vtkCommonCore import vtkStringArray
+from vtkmodules.vtkCommonDataModel import vtkDataObject
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
-from .geometry import image_data, place_in_world, voxels
+from .geometry import from_vtk, image_data, place_in_world, to_vtk, voxels
 
 Color = tuple[float, float, float]
 
@@ -61,9 +63,9 @@ def read_labels(node: Any, labels: Mapping[str, int]) -> tuple[Image, tuple[Find
         raise InputError(f"No segment of {node.GetName()} is chosen. Choose the segments.")
     segmentation, findings = _as_label_maps(node, labels)
     reference = _reference(segmentation, node.GetName(), labels)
-    matrix = vtk.vtkMatrix4x4()
+    matrix = vtkMatrix4x4()
     reference.GetImageToWorldMatrix(matrix)
-    grid = _grid(slicer.util.arrayFromVTKMatrix(matrix), reference.GetExtent())
+    grid = _grid(from_vtk(matrix), reference.GetExtent())
     array = np.zeros(grid.shape, np.uint8 if max(labels.values()) < 256 else np.uint16)
     layers: dict[Any, NDArray] = {}
     for segment_id, label in labels.items():
@@ -85,7 +87,7 @@ def has_voxels(node: Any, segment_id: str) -> bool:
         return _drawn(segmentation, segment_id)
     source = segmentation.GetSourceRepresentationName()
     data = segmentation.GetSegment(segment_id).GetRepresentation(source)
-    return data is not None and data.GetNumberOfElements(vtk.vtkDataObject.POINT) > 0
+    return data is not None and data.GetNumberOfElements(vtkDataObject.POINT) > 0
 
 
 def add_segmentation(
@@ -207,7 +209,7 @@ def _reference(segmentation: Any, name: str, labels: Mapping[str, int]) -> Any:
     if empty:
         names = ", ".join(segmentation.GetSegment(i).GetName() for i in empty)
         raise InputError(f"Nothing is drawn in {names} of {name}. Draw it, or do not choose it.")
-    ids = vtk.vtkStringArray()
+    ids = vtkStringArray()
     for segment_id in labels:
         ids.InsertNextValue(segment_id)
     reference = slicer.vtkOrientedImageData()
@@ -296,7 +298,7 @@ def _geometry(grid: Grid) -> Any:
     geometry = slicer.vtkOrientedImageData()
     k, j, i = grid.shape
     geometry.SetExtent(0, i - 1, 0, j - 1, 0, k - 1)
-    geometry.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_ras))
+    geometry.SetGeometryFromImageToWorldMatrix(to_vtk(grid.ijk_to_ras))
     return geometry
 
 
@@ -319,5 +321,5 @@ def _oriented(values: NDArray, first: NDArray, grid: Grid) -> Any:
         oriented.ShallowCopy(image_data(values))
         low, high = first[::-1], first[::-1] + values.shape[::-1] - 1
         oriented.SetExtent([int(n) for n in np.column_stack([low, high]).ravel()])
-    oriented.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_ras))
+    oriented.SetGeometryFromImageToWorldMatrix(to_vtk(grid.ijk_to_ras))
     return oriented

@@ -5,15 +5,23 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-import slicer
-import vtk
 from numpy.typing import NDArray
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkCommonTransforms import vtkTransform
+from vtkmodules.vtkFiltersCore import (
+    vtkClipPolyData,
+    vtkFlyingEdges3D,
+    vtkPolyDataNormals,
+    vtkReverseSense,
+    vtkTriangleFilter,
+)
+from vtkmodules.vtkFiltersGeneral import vtkTransformPolyDataFilter
 
 from ..cortex.grid import Image
 from ..cortex.masks import grown
 from ..cortex.result import Measurement
-from .geometry import image_data
+from .geometry import image_data, to_vtk
 from .ribbon import Ribbon
 
 THICKNESS = "Thickness (mm)"
@@ -31,7 +39,7 @@ _MARGIN = _CONTINUED_VOXELS + 1
 _OFFSETS = np.array([o for o in product((-1, 0, 1), repeat=3) if any(o)])
 
 
-def mid_surface(measurement: Measurement, labels: Image) -> vtk.vtkPolyData:
+def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
     """The surface at equidistant depth 0.5 as triangles in RAS mm.
 
     It is an isosurface of depth, so it runs between voxel centres. Where the surface comes near
@@ -154,17 +162,17 @@ def _surface(
     white: NDArray[np.bool_],
     measurement: Measurement,
     low: NDArray,
-) -> vtk.vtkPolyData:
+) -> vtkPolyData:
     """The isosurface of depth where ``keep`` (n,) is 0.5 or more."""
     # What closes the surface where depth is not known is clipped away.
     outside, inside = (np.float32(depth) for depth in BEYOND)
-    edges = vtk.vtkFlyingEdges3D()
+    edges = vtkFlyingEdges3D()
     edges.SetInputData(image_data(near.paint(near.depth, np.where(white, inside, outside))))
     edges.SetValue(0, MIDDLE)
     edges.ComputeNormalsOff()
     edges.ComputeScalarsOff()
     edges.Update()
-    raw = vtk.vtkPolyData()
+    raw = vtkPolyData()
     raw.ShallowCopy(edges.GetOutput())
     if not raw.GetNumberOfPoints():
         return raw
@@ -173,29 +181,29 @@ def _surface(
         box = near.paint(values, np.zeros(near.shape, np.float32))
         _add_scalars(raw, name, _on_edges(box, at))
     raw.GetPointData().SetActiveScalars("keep")
-    clip = vtk.vtkClipPolyData()
+    clip = vtkClipPolyData()
     clip.SetInputData(raw)
     clip.SetValue(0.5)
     matrix = measurement.grid.ijk_to_ras.copy()
     matrix[:3, 3] = measurement.grid.ras(low)
-    place = vtk.vtkTransform()
-    place.SetMatrix(slicer.util.vtkMatrixFromArray(matrix))
-    world = vtk.vtkTransformPolyDataFilter()
+    place = vtkTransform()
+    place.SetMatrix(to_vtk(matrix))
+    world = vtkTransformPolyDataFilter()
     world.SetTransform(place)
     world.SetInputConnection(clip.GetOutputPort())
     # Clipping leaves polygons. VTK's triangles turn against rising depth, to the pial side,
     # until a mirrored grid turns them round.
-    triangles = vtk.vtkTriangleFilter()
+    triangles = vtkTriangleFilter()
     triangles.SetInputConnection(world.GetOutputPort())
-    turned = vtk.vtkReverseSense()
+    turned = vtkReverseSense()
     turned.SetInputConnection(triangles.GetOutputPort())
     turned.SetReverseCells(bool(np.linalg.det(matrix[:3, :3]) < 0))
-    normals = vtk.vtkPolyDataNormals()
+    normals = vtkPolyDataNormals()
     normals.SetInputConnection(turned.GetOutputPort())
     normals.SplittingOff()
     normals.ConsistencyOff()
     normals.Update()
-    surface = vtk.vtkPolyData()
+    surface = vtkPolyData()
     surface.ShallowCopy(normals.GetOutput())
     surface.GetPointData().RemoveArray("keep")
     surface.GetPointData().SetActiveScalars(THICKNESS)
@@ -212,7 +220,7 @@ def _on_edges(box: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.f
     return (1 - share) * box[tuple(low.T)] + share * box[tuple(high.T)]
 
 
-def _add_scalars(surface: vtk.vtkPolyData, name: str, values: NDArray) -> None:
+def _add_scalars(surface: vtkPolyData, name: str, values: NDArray) -> None:
     array = numpy_to_vtk(values.astype(np.float32), deep=True)
     array.SetName(name)
     surface.GetPointData().AddArray(array)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from numpy.typing import NDArray
-from vtk.util.numpy_support import numpy_to_vtk
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonCore import vtkStringArray
 
 from ..cortex.result import Measurement, ProfileBin
 from .colors import Color, series_color
@@ -297,7 +297,7 @@ def _by_map(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _add_text_column(table: Any, name: str, values: list[str]) -> None:
-    column = vtk.vtkStringArray()
+    column = vtkStringArray()
     column.SetName(name)
     for value in values:
         column.InsertNextValue(value)

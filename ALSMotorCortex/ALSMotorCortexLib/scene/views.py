@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-from vtk.util.numpy_support import vtk_to_numpy
+from vtkmodules.util.numpy_support import vtk_to_numpy
 
+from .geometry import from_vtk, to_vtk
 from .ribbon import Ribbon
 
 # Name, orientation, letter and colour of the slice views, as in Slicer's own layouts.
@@ -142,13 +143,13 @@ def _fit(node: Any, volume: Any, ribbon: Ribbon) -> None:
     """Puts a slice through the middle of the ribbon, along the grid, zoomed to the ribbon."""
     # A ribbon of one slice must not turn all views into that slice's plane.
     node.RotateToVolumePlane(volume, False)
-    to_ras = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
+    to_ras = from_vtk(node.GetSliceToRAS())
     axes = to_ras[:3, :3]
     box = ribbon.grid.ras(ribbon.corners) @ axes
     center = (box.min(axis=0) + box.max(axis=0)) / 2
     center[2] = (ribbon.grid.ras(ribbon.middle) @ axes)[2]
     to_ras[:3, 3] = axes @ center
-    node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(to_ras))
+    node.GetSliceToRAS().DeepCopy(to_vtk(to_ras))
     size = np.ptp(box, axis=0)[:2] / _FILL
     pixels = np.array(node.GetDimensions()[:2])
     per_pixel = max((size / pixels).max(), min(ribbon.grid.spacing) / 100)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import slicer
-import vtk
 from numpy.typing import NDArray
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
-from .geometry import place_in_world, voxels
+from .geometry import from_vtk, image_data, place_in_world, to_vtk, voxels
 from .translation import tr as _
 
 IRON = "ALSMotorCortex.Iron"
@@ -50,10 +49,10 @@ def read_volume(
             "a component first."
         )
         raise InputError(text.format(name=node.GetName(), count=data.GetNumberOfScalarComponents()))
-    matrix = vtk.vtkMatrix4x4()
+    matrix = vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     array = voxels(data, component or 0)
-    grid = Grid(array.shape, slicer.util.arrayFromVTKMatrix(matrix))
+    grid = Grid(array.shape, from_vtk(matrix))
     image = Image(array, grid, node.GetName())
     parent = node.GetParentTransformNode() or parent
     return place_in_world(image, parent, node.IsA("vtkMRMLLabelMapVolumeNode"))
@@ -77,8 +76,8 @@ def add_volume(scene: Any, image: Image, name: str = "", into: Any = None) -> An
 
 def set_image(node: Any, image: Image) -> None:
     """Puts a copy of an image into a volume node, in place of what it held."""
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))
-    slicer.util.updateVolumeFromArray(node, _supported(image.array))
+    node.SetIJKToRASMatrix(to_vtk(image.grid.ijk_to_ras))
+    node.SetAndObserveImageData(image_data(_supported(image.array)))
 
 
 def crop(image: Image, points_ras: NDArray, margin_mm: float) -> Image:

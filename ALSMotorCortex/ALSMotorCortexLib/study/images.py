@@ -6,13 +6,10 @@ Where an image lies is ITK's answer for all formats.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +22,9 @@ from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
 from . import nifti
 from .nifti import NiftiGeometry, check_dimensions, no_spacing, not_orthogonal
+from .quiet import quiet_stderr
 
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's LPS to RAS
-_redirecting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -250,26 +247,3 @@ def _named_grid(path: Path, shape: tuple[int, ...], matrix: NDArray[np.float64])
         return Grid((shape[0], shape[1], shape[2]), matrix)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Sends what C and C++ libraries print to standard error nowhere.
-
-    MetaIO, HDF5, ITK and VTK print there what is also raised or found otherwise.
-    """
-    with _redirecting:
-        try:
-            sys.stderr.flush()
-            kept = os.dup(2)
-        except (OSError, AttributeError):  # no standard error, as in a Windows application
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
