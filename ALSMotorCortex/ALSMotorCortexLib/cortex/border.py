@@ -11,6 +11,8 @@ kernel within which there is nothing but this one, gently curved border.
 The wide kernels work on every second voxel. The rest of the work is done in parts of the box, cut
 so that they hold little else than what lies near the border; narrow kernels, which need all voxels,
 are worked out only in those parts whose border asks for them.
+
+In thick slices, the staircase is found again in another way: see :mod:`.arcs`.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtri
 
+from .arcs import follow_arcs
 from .cells import Cells
 from .known import Known
 from .masks import bounding_box, grown
-from .scale import EVEN, HALVING, Scale, every_voxel, halved, has_thick_slices, with_ends
+from .scale import EVEN, HALVING, Scale, every_voxel, halved, thick_axes, with_ends
 
-VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""Variances of the Gaussians, in squared voxels of the finest measured axis. The widest is for
-thick slices only: there a kernel averages over a line of the border and not over a patch."""
+VARIANCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Variances of the Gaussians, in squared voxels of the finest measured axis."""
 
 COARSE_FROM = 4
 """Which of the variances is the first that every second voxel is enough for."""
@@ -46,6 +48,9 @@ PART = 250_000
 
 RICHARDSON = (8 / 3, -2.0, 1 / 3)
 """Weights on three variances v, 2 v, 4 v that cancel errors of order v and v^2."""
+
+TOP = len(VARIANCES) - len(RICHARDSON)
+"""The widest level: its estimate takes the last three variances."""
 
 LONE_BORDER = 0.13
 """How far the gradient of the distance may be from one, at the widest of three kernels, for the
@@ -108,7 +113,7 @@ def find_border(
         jumps over a voxel centre, so it stays within a voxel of the staircase and a one-voxel
         sulcus stays open.
     """
-    scale = _Scale(spacing, axes, inside.shape)
+    scale = Scale(spacing, axes, inside.shape)
     if wanted is None:
         wanted = np.ones(inside.shape, bool)
     if known is not None:
@@ -123,27 +128,11 @@ def find_border(
         found, bend = _distance_and_bend(pieces, Cells(voxels, inside.shape, scale.halved), scale)
         distance.reshape(-1)[voxels] = found * scale.unit
         curvature.reshape(-1)[voxels] = bend / scale.unit
+    thick = thick_axes(spacing, axes)
+    if len(thick) == 1:
+        distance = _along_arcs(distance, inside, thick[0], scale)
     _face_thick_slices(distance, inside, scale, wanted)
     return Border(distance, curvature)
-
-
-class _Scale(Scale):
-    """Lengths in voxels of the finest measured axis, and the kernels used at this scale.
-
-    Attributes:
-        variances: of the kernels.
-        top: the widest level, whose estimate takes the last three of them.
-    """
-
-    def __init__(
-        self,
-        spacing: tuple[float, float, float],
-        axes: tuple[int, ...],
-        shape: tuple[int, ...],
-    ) -> None:
-        super().__init__(spacing, axes, shape)
-        self.variances = VARIANCES if has_thick_slices(spacing, axes) else VARIANCES[:-1]
-        self.top = len(self.variances) - len(RICHARDSON)
 
 
 @dataclass(frozen=True)
@@ -167,7 +156,7 @@ def _parts(
     inside: NDArray[np.float32],
     known: Known | None,
     wanted: NDArray[np.bool_],
-    scale: _Scale,
+    scale: Scale,
 ) -> Iterator[_Part]:
     """What lies near the border, part by part."""
     shape = wanted.shape
@@ -220,7 +209,7 @@ def _within(box: Sequence[slice], wide: Sequence[slice]) -> tuple[slice, ...]:
 
 
 def _crossed(
-    inside: NDArray[np.float32], known: NDArray[np.bool_] | None, scale: _Scale
+    inside: NDArray[np.float32], known: NDArray[np.bool_] | None, scale: Scale
 ) -> NDArray[np.bool_]:
     """Voxels with both sides of the border near them."""
     reach = scale.voxels(NEAR)
@@ -233,7 +222,7 @@ def _crossed(
 class _Kernels:
     """A label blurred to all variances, in any part of a box."""
 
-    def __init__(self, inside: NDArray[np.float32], known: Known | None, scale: _Scale) -> None:
+    def __init__(self, inside: NDArray[np.float32], known: Known | None, scale: Scale) -> None:
         self._scale, self._inside = scale, inside
         self._unknown = None if known is None or known.mask.all() else ~known.mask
         coarse = known.every_second(inside) if known else halved(inside, scale.halved)
@@ -246,7 +235,7 @@ class _Kernels:
 
     def narrow(self, number: int, box: tuple[slice, ...]) -> NDArray[np.float32]:
         """(k, j, i) the label blurred to one of the other variances."""
-        sigma = self._scale.sigmas(self._scale.variances[number])
+        sigma = self._scale.sigmas(VARIANCES[number])
         reach = [int(CUTOFF * s + 0.5) for s in sigma]
         seen = _widened(box, reach, self._inside.shape)
         label = self._inside[seen]
@@ -257,11 +246,11 @@ class _Kernels:
         return np.ascontiguousarray(blurred[_within(box, seen)])
 
 
-def _blurred(coarse: NDArray[np.float32], scale: _Scale) -> Iterator[NDArray[np.float32]]:
+def _blurred(coarse: NDArray[np.float32], scale: Scale) -> Iterator[NDArray[np.float32]]:
     """A label at every second voxel, blurred to the variances from ``COARSE_FROM`` on."""
     done = np.zeros(3)
     done[scale.halved] = HALVING  # of what was left out and of its own voxels
-    for variance in scale.variances[COARSE_FROM:]:
+    for variance in VARIANCES[COARSE_FROM:]:
         goal = np.square(scale.sigmas(variance))
         sigma = np.sqrt(goal - done)
         sigma[scale.halved] /= 2
@@ -271,7 +260,7 @@ def _blurred(coarse: NDArray[np.float32], scale: _Scale) -> Iterator[NDArray[np.
 
 
 def _distance_and_bend(
-    pieces: list[_Piece], cells: Cells, scale: _Scale
+    pieces: list[_Piece], cells: Cells, scale: Scale
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(n,) signed distance in voxels and sum of curvatures in 1/voxel near the border."""
     level, allowed = (np.concatenate(a) for a in zip(*(p.level() for p in pieces), strict=True))
@@ -280,18 +269,22 @@ def _distance_and_bend(
     ends = np.cumsum([len(p.label) for p in pieces])[:-1]
     found = [p.found(part) for p, part in zip(pieces, np.split(smooth, ends), strict=True)]
     distance, bend = (np.concatenate(a) for a in zip(*found, strict=True))
-    label = np.concatenate([p.label for p in pieces])
+    distance = _off_centres(distance, np.concatenate([p.label for p in pieces]))
+    return distance, np.clip(bend, -MAX_CURVATURE, MAX_CURVATURE)
+
+
+def _off_centres(distance: NDArray[np.float32], label: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distances in voxels such that no border passes over a voxel's centre."""
     distance = np.where(label > 0.5, np.maximum(distance, CLEARANCE), distance)
     distance = np.where(label < 0.5, np.minimum(distance, -CLEARANCE), distance)
     # Where a border runs through a voxel's centre, the matrix would have an endless entry.
-    distance = np.where(np.abs(distance) < CLEARANCE, np.copysign(CLEARANCE, distance), distance)
-    return distance, np.clip(bend, -MAX_CURVATURE, MAX_CURVATURE)
+    return np.where(np.abs(distance) < CLEARANCE, np.copysign(CLEARANCE, distance), distance)
 
 
 class _Piece:
     """Where the kernels put the border, in one part of the box."""
 
-    def __init__(self, kernels: _Kernels, part: _Part, scale: _Scale) -> None:
+    def __init__(self, kernels: _Kernels, part: _Part, scale: Scale) -> None:
         self.label = part.label
         self._kernels, self._part, self._scale = kernels, part, scale
         self._arrays: dict[int, NDArray[np.float32]] = {}
@@ -302,19 +295,19 @@ class _Piece:
         """(n,) the widest level whose kernels meet nothing but this border, and (n,) the widest
         whose border runs on the right side of voxel centres."""
         self._arrays.update(enumerate(self._kernels.wide(self._part.box), COARSE_FROM))
-        level = np.full(len(self.label), self._scale.top)
-        for i in range(self._scale.top, 0, -1):
+        level = np.full(len(self.label), TOP)
+        for i in range(TOP, 0, -1):
             at = np.flatnonzero(level == i)
             if not len(at):
                 break
             level[at[~self._is_lone(i, at)]] -= 1
         allowed = level.copy()
-        for i in range(self._scale.top, 0, -1):
+        for i in range(TOP, 0, -1):
             at = np.flatnonzero(allowed == i)
             if len(at):
                 found, side = self._estimate(i)[at], self.label[at] - np.float32(0.5)
                 allowed[at[(found * np.sign(side) < -TOLERANCE)]] -= 1
-        for number in range(int(level.min()), len(self._scale.variances)):
+        for number in range(int(level.min()), len(VARIANCES)):
             self._distance(number)
         self._arrays.clear()
         return level, allowed
@@ -322,13 +315,12 @@ class _Piece:
     def found(self, level: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n,) signed distance in voxels and sum of curvatures in 1/voxel, at a level (n,) that
         may lie between two."""
-        top = self._scale.top
         wide = self._curvature(COARSE_FROM)
-        if level.min() > top - SAME:
-            return self._estimate(top), wide
+        if level.min() > TOP - SAME:
+            return self._estimate(TOP), wide
         lowest = int(level.min())
-        estimates = [self._estimate(i) for i in range(lowest, top + 1)]
-        bend = np.where(level > top - 0.5, wide, self._curvature(COARSE_FROM - 1))
+        estimates = [self._estimate(i) for i in range(lowest, TOP + 1)]
+        bend = np.where(level > TOP - 0.5, wide, self._curvature(COARSE_FROM - 1))
         return _interpolate(estimates, level - lowest), bend
 
     def _array(self, number: int) -> NDArray[np.float32]:
@@ -341,7 +333,7 @@ class _Piece:
         """(n,) distance in voxels by one kernel, as if the border were flat."""
         if number not in self._distances:
             blurred = self._array(number).reshape(-1)[self._part.near]
-            width = np.float32(np.sqrt(self._scale.variances[number]))
+            width = np.float32(np.sqrt(VARIANCES[number]))
             flat = ndtri(np.clip(blurred, np.float32(1e-6), np.float32(1 - 1e-6)))
             self._distances[number] = (width * flat).astype(np.float32, copy=False)
         return self._distances[number]
@@ -360,7 +352,7 @@ class _Piece:
     def _curvature(self, number: int) -> NDArray[np.float32]:
         """(n,) sum of curvatures in 1/voxel, from how far the border moves as a kernel widens."""
         moved = self._distance(number + 1) - self._distance(number)
-        return moved * np.float32(2 / self._scale.variances[number])
+        return moved * np.float32(2 / VARIANCES[number])
 
     def _is_lone(self, level: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the kernels of a level meet nothing but this border, at some of the voxels.
@@ -370,27 +362,27 @@ class _Piece:
         sulcus.
         """
         widest = level + len(RICHARDSON) - 1
-        sigma = np.sqrt(self._scale.variances[widest])
+        sigma = np.sqrt(VARIANCES[widest])
         density = np.exp(-0.5 * (self._distance(widest)[places] / sigma) ** 2) / np.sqrt(2 * np.pi)
         slope = _gradient(self._array(widest), self._part.near[places], self._scale)
         return np.abs(sigma * slope / density - 1) <= LONE_BORDER
 
 
 def _narrowed(
-    level: NDArray[np.int64], allowed: NDArray[np.int64], cells: Cells, scale: _Scale
+    level: NDArray[np.int64], allowed: NDArray[np.int64], cells: Cells, scale: Scale
 ) -> NDArray[np.int64]:
     """(n,) the level, and less around places that are allowed less."""
     wrong = np.flatnonzero(allowed < level)
     if not len(wrong):
         return level
-    limit = cells.lowest(wrong, allowed[wrong], scale.top)
+    limit = cells.lowest(wrong, allowed[wrong], TOP)
     reach = [3 if a in scale.axes else 1 for a in range(3)]
     return np.minimum(level, cells.read(ndimage.minimum_filter(limit, reach)))
 
 
-def _smoothed(level: NDArray[np.int64], cells: Cells, scale: _Scale) -> NDArray[np.float32]:
+def _smoothed(level: NDArray[np.int64], cells: Cells, scale: Scale) -> NDArray[np.float32]:
     """The level averaged along the border, so that the border has no steps."""
-    if (level == scale.top).all():
+    if (level == TOP).all():
         return level.astype(np.float32)
     width = scale.sigmas(SMOOTHING**2)
     total = cells.blurred(level.astype(np.float32), width)
@@ -410,7 +402,7 @@ def _interpolate(
 
 
 def _gradient(
-    array: NDArray[np.float32], voxels: NDArray[np.int64], scale: _Scale
+    array: NDArray[np.float32], voxels: NDArray[np.int64], scale: Scale
 ) -> NDArray[np.float64]:
     """(n,) length of an array's gradient at some voxels, per voxel of the finest axis."""
     flat = np.ascontiguousarray(array).reshape(-1)
@@ -425,10 +417,20 @@ def _gradient(
     return np.sqrt(squared)
 
 
+def _along_arcs(
+    distance: NDArray[np.float32], inside: NDArray[np.float32], slices: int, scale: Scale
+) -> NDArray[np.float32]:
+    """Distance in mm where the border runs within thick slices, across the axis ``slices``."""
+    found = follow_arcs(
+        distance / np.float32(scale.unit), inside, scale.steps, slices, slices in scale.axes
+    )
+    return _off_centres(found, inside) * np.float32(scale.unit)
+
+
 def _face_thick_slices(
     distance: NDArray[np.float32],
     inside: NDArray[np.float32],
-    scale: _Scale,
+    scale: Scale,
     wanted: NDArray[np.bool_],
 ) -> None:
     """Put a border that faces thick slices half-way between two of them, in place.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .cells import Cells
 from .laplace import Domain
-from .scale import has_thick_slices
+from .scale import thick_axes
 from .streamlines import Streamlines
 
 BEND_WIDTH = 3.0
@@ -53,5 +53,5 @@ def equivolume_depth(domain: Domain, lines: Streamlines) -> NDArray[np.float32]:
 def _bend_width(domain: Domain) -> list[float]:
     """Width along (k, j, i), in voxels of each axis, that the bend is averaged over."""
     unit = min(domain.spacing[a] for a in domain.axes)
-    width = BEND_WIDTH_THICK if has_thick_slices(domain.spacing, domain.axes) else BEND_WIDTH
+    width = BEND_WIDTH_THICK if thick_axes(domain.spacing, domain.axes) else BEND_WIDTH
     return [width * unit / s if a in domain.axes else 0.0 for a, s in enumerate(domain.spacing)]

@@ -92,9 +92,9 @@ class _Continuation:
     def apply(self, value: NDArray[np.float32]) -> None:
         """Continues averages over what is known, in place."""
         value /= self.weight
+        flat = value.reshape(-1)
+        flat[self.lacking] = flat[self.nearest]
         if self.interpolation is not None:
-            flat = value.reshape(-1)
-            flat[self.lacking] = flat[self.nearest]
             for _ in range(PASSES):
                 flat[self.felt] = self.interpolation @ flat
 
@@ -120,7 +120,7 @@ def _continuation(
         lacking,
         np.ravel_multi_index(tuple(nearest[:, lacking]), enough.shape),
         felt,
-        _trilinear(sources, enough.shape),
+        _trilinear(sources, enough.shape) if len(felt) else None,
     )
 
 

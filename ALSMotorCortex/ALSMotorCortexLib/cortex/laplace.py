@@ -17,7 +17,7 @@ from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -25,6 +25,7 @@ from .border import Border, find_border
 from .known import Known
 from .masks import grown, grown_by_faces
 from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon
+from .sides import sides_of
 from .volume_edge import layer_matrix, straight_edges
 from .workers import WORKERS
 
@@ -33,9 +34,6 @@ BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
 
 MAX_ITERATIONS = 20_000
 """Of the solver; a ribbon of 20 voxels takes about a hundred."""
-
-SHUT = 0.49
-"""Inside value of rim-line voxels with nothing behind them: all but 0.5, leaning outside."""
 
 ALONE = 100_000
 """Rows up to which one thread is done with a matrix before another would have started."""
@@ -117,16 +115,14 @@ def make_domain(ribbon: Ribbon) -> Domain:
     """Find the sub-voxel borders and list the voxels between and just beyond them."""
     reach = tuple(2 if a in ribbon.axes else 0 for a in range(3))
     wanted = grown(ribbon.tissue == GRAY, reach)
-    inside_of = _tissue_insides(ribbon) if ribbon.line is None else _rim_insides(ribbon)
+    sides = sides_of(ribbon)
     spacing, axes = ribbon.grid.spacing, ribbon.axes
     codes = [code for code, _ in BORDERS]
     with ThreadPoolExecutor(len(codes) + 1) as pool:
-        known = None
-        if ribbon.line is None:
-            known = Known(ribbon.tissue != CUT, spacing, axes, wanted, pool)
+        known = Known(sides.known, spacing, axes, wanted, pool)
 
         def border(code: int) -> Border:
-            return find_border(inside_of(code), spacing, axes, wanted, known)
+            return find_border(sides.inside_of(code), spacing, axes, wanted, known)
 
         borders = dict(zip(codes, pool.map(border, codes), strict=True))
     tissue = ribbon.tissue
@@ -139,68 +135,6 @@ def make_domain(ribbon: Ribbon) -> Domain:
     domain = _listed_domain(ribbon, tissue, borders)
     straight = straight_edges(domain, ribbon.open_sides(), tuple(codes))
     return replace(domain, straight=straight)
-
-
-Insides = Callable[[int], NDArray[np.float32]]
-"""What gives, for a border's tissue, (k, j, i) 0 at that tissue and 1 elsewhere."""
-
-
-def _tissue_insides(ribbon: Ribbon) -> Insides:
-    """Every voxel carries its tissue."""
-    return lambda code: (ribbon.tissue != code).astype(np.float32)
-
-
-def _rim_insides(ribbon: Ribbon) -> Insides:
-    """The borders run through the middle of the rim lines' voxels: 0.5 there."""
-    filled = _filled(ribbon)
-
-    def inside_of(code: int) -> NDArray[np.float32]:
-        inside = (filled != code).astype(np.float32)
-        _draw_line(inside, ribbon, filled, code)
-        return inside
-
-    return inside_of
-
-
-def _filled(ribbon: Ribbon) -> NDArray[np.uint8]:
-    """(k, j, i) tissue codes where all but gray matter and the rim lines takes the code of the
-    nearest of these.
-
-    So borders go on past cut sides as they came. The tissue behind the lines does not count: it
-    was grown from the lines itself.
-    """
-    unknown = ~(ribbon.line | (ribbon.tissue == GRAY))
-    # Slices that are measured one by one are filled one by one.
-    apart = 1e3 * max(ribbon.grid.spacing) * max(unknown.shape)
-    # Rounded, so that ties do not hang on the last digit of a turned matrix.
-    spacing = np.round(ribbon.grid.spacing, 6)
-    sampling = [s if a in ribbon.axes else apart for a, s in enumerate(spacing)]
-    nearest = ndimage.distance_transform_edt(
-        unknown, sampling, return_distances=False, return_indices=True
-    )
-    return ribbon.tissue[tuple(nearest)]
-
-
-def _draw_line(
-    inside: NDArray[np.float32], ribbon: Ribbon, filled: NDArray[np.uint8], code: int
-) -> None:
-    """Mark, in place, that a border runs through the middle of the voxels of a rim line.
-
-    Args:
-        inside: (k, j, i) 0 at the border's tissue and 1 elsewhere.
-        ribbon: holds the lines.
-        filled: (k, j, i) tissue codes, grown into what is unlabelled.
-        code: the border's tissue.
-    """
-    own = filled == code
-    line = ribbon.line & own
-    # Beyond a cut side the lines go on as a layer of voxels around the gray matter.
-    layer = grown_by_faces(filled == GRAY, ribbon.axes)
-    inside[line | (layer & own)] = 0.5
-    # Where two lines, or one line, fill a narrow sulcus, there is nothing behind them to pull
-    # the border through their middle: their centres are kept outside.
-    behind = grown(own & ~line, [int(a in ribbon.axes) for a in range(3)])
-    inside[line & ~behind] = SHUT
 
 
 def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int, Border]) -> Domain:

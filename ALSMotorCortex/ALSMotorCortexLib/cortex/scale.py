@@ -61,16 +61,16 @@ class Scale:
         return [int(length / s) if a in self.axes else 0 for a, s in enumerate(self.steps)]
 
 
-def has_thick_slices(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> bool:
-    """Whether the staircase of a border is one of lines, because at most two measured axes are
-    fine enough to average it over a patch.
+def thick_axes(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> list[int]:
+    """Axes along which the staircase of a border is not averaged, because their voxels are long
+    or because they are not measured.
 
     Args:
         spacing: mm along (k, j, i).
         axes: measured axes.
     """
     unit = min(spacing[a] for a in axes)
-    return sum(spacing[a] < THICK * unit for a in axes) < 3
+    return [a for a, s in enumerate(spacing) if a not in axes or s >= THICK * unit]
 
 
 def halved(array: NDArray[np.float32], axes: list[int]) -> NDArray[np.float32]:

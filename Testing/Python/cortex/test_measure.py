@@ -302,15 +302,20 @@ def test_lines_of_a_rim_are_not_measured() -> None:
     assert set(np.unique(rim.array.reshape(-1)[measured.voxels])) == {GM}
 
 
-@pytest.mark.parametrize("spacing", [ISO, THICK], ids=["iso", "thick"])
-def test_in_plane_and_in_3d_a_tube_across_the_slices_is_the_same(spacing) -> None:
+# In thick slices both ways follow the same arcs. In even voxels 3D blurs the tube's steps, which
+# are alike in all slices here, and finds its borders less well.
+@pytest.mark.parametrize(
+    "spacing, mm, depth", [(ISO, 0.025, 0.012), (THICK, 0.002, 0.001)], ids=["iso", "thick"]
+)
+def test_in_plane_and_in_3d_a_tube_across_the_slices_is_the_same(spacing, mm, depth) -> None:
     labels, _ = tube(8, spacing)
     in_3d, in_plane = measure(labels, SETTINGS), measure(labels, AXIAL)
     assert_array_equal(in_3d.voxels, in_plane.voxels)
     for measured in (in_3d, in_plane):
         assert np.abs(measured.thickness.mean() - 2.5) < 0.008
-    assert np.abs(in_3d.thickness - in_plane.thickness).mean() < 0.015
-    assert np.abs(in_3d.depth_equivolume - in_plane.depth_equivolume).mean() < 0.006
+    assert np.abs(in_3d.thickness - in_plane.thickness).mean() < mm
+    assert np.abs(in_3d.depth_equivolume - in_plane.depth_equivolume).mean() < depth
+    assert np.abs(in_plane.thickness - 2.5).mean() < 0.012
     assert (in_plane.normals[:, 0] == 0).all()
 
 
