@@ -138,9 +138,9 @@ def _penalty(parameters: NDArray, banded: NDArray, rule: str) -> NDArray:
     # Likewise across a blade of white matter.
     least = PIAL_SHARE * np.abs(d_a) + 1e-12
     for far, near in ((d_o, d_a), (d_w, ramp + d_m + d_b)):
-        ratio = -far * np.sign(near) / np.maximum(np.abs(near), least)
-        penalty += (np.maximum(0, -ratio) / SAME_SIGN) ** 2
-        penalty += (np.maximum(0, ratio - MOST_RETURN) / SAME_SIGN) ** 2
+        back, size = -far * np.sign(near), np.abs(near)
+        excess = np.maximum(-back, 0) + np.maximum(back - MOST_RETURN * size, 0)
+        penalty += (excess / np.maximum(size, least) / SAME_SIGN) ** 2
     # From CSF through gray to white matter the intensity goes one way; only where iron makes
     # the cortex darker than white matter does it turn back, and then by less than it came.
     back = np.where(d_a * (ramp + d_m + d_b) < 0, drop / (np.abs(d_a) + 1e-12) - MOST_BACK, 0)
