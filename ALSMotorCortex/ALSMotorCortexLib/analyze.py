@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from .cortex.result import RIBBON, Finding, Measurement
 from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
-from .maps import UNITS, EchoSource, compute_maps, write_images
 from .pdf import write_pdf
 from .scene_process import SceneWriter, WriterHere, has_slicer
 from .study import provenance
@@ -29,6 +28,9 @@ from .study.nifti import NiftiGeometry
 from .study.outputs import OutputFolder
 from .study.privacy import Redaction
 from .study.segmentations import LabelFile, read_labels
+
+if TYPE_CHECKING:
+    from .maps import EchoSource
 
 Progress = Callable[[str, float], None]
 
@@ -212,7 +214,7 @@ def analyze_calipers(
             drawn = measure_drawings(inputs.drawings, contrasts.maps, settings.iron)
         drawn = replace(drawn, extra=_redacted(contrasts.findings, called))
         drawn.write(folder)
-        write_images(folder, contrasts.made, contrasts.geometry)
+        _write_maps(folder, contrasts)
         every = [*contrasts.sources, *drawn.sources]
         record = provenance.build(command, settings, every, drawn.findings) | contrasts.record
         if called is not None:
@@ -343,6 +345,8 @@ def _contrasts(inputs: AnalyzeInputs, tell: Progress) -> _Contrasts:
     )
     if inputs.echoes is None:
         return read
+    from .maps import UNITS, compute_maps  # brings the fits, which take a while
+
     maps = compute_maps(inputs.echoes.paths, inputs.echoes.options, tell)
     if not maps.images["trust"].array.any():
         grows = [f.message for f in maps.findings if f.code == "echo_grows"]
@@ -391,9 +395,16 @@ def _start_files(writing: Writing, result: Measurement, case: _Case) -> None:
     """Starts all files but images of the ribbon's shape, report, scene and provenance."""
     writing.start("tables", write_tables, result)
     if case.contrasts.made:
-        writing.start("maps", write_images, case.contrasts.made, case.contrasts.geometry)
+        writing.start("maps", _write_maps, case.contrasts)
     if case.drawn:
         writing.start("markups", case.drawn.write)
+
+
+def _write_maps(folder: OutputFolder, contrasts: _Contrasts) -> None:
+    """Writes the maps that were made from echoes."""
+    from .maps import write_images
+
+    write_images(folder, contrasts.made, contrasts.geometry)
 
 
 def _write_report(

@@ -373,8 +373,6 @@ def inputs_of(arguments: argparse.Namespace) -> AnalyzeInputs:
 
 
 def _echoes(arguments: argparse.Namespace) -> EchoSource | None:
-    from .maps import EchoSource
-
     if not arguments.echoes:
         given = maps_command.given_options(arguments)
         if arguments.echo_maps is not None:
@@ -382,6 +380,8 @@ def _echoes(arguments: argparse.Namespace) -> EchoSource | None:
         if given:
             raise InputError(f"{given[0]} is given, but no echoes. Name them with --echoes.")
         return None
+    from .maps import EchoSource
+
     source = EchoSource(
         tuple(Path(path) for path in arguments.echoes), maps_command.options_of(arguments)
     )
