@@ -4,10 +4,13 @@ intervals run the trials of ``recovery`` and ``coverage`` to their limits."""
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import benchmark
 import interval_coverage
+import processes
 import pytest
 import recovery
 from recovery import Recovered, recovery_table
@@ -85,3 +88,12 @@ def test_coverage_has_a_row_for_each_kind_of_interval(monkeypatch: pytest.Monkey
     summary, rest, unused = interval_coverage.report(True)
     assert "sensitivity" not in summary and "sensitivity" in rest
     assert isinstance(rest, Detail) and isinstance(unused, Detail)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system has no /proc")
+def test_memory_is_that_of_a_process_and_those_that_it_starts() -> None:
+    alone = "import time; held = bytearray(100 << 20); time.sleep(0.3)"
+    command = [sys.executable, "-c"]
+    both = f"import subprocess; held = bytearray(50 << 20); subprocess.run({[*command, alone]})"
+    assert 100 < processes.run([*command, alone]).peak_mib < 140
+    assert 150 < processes.run([*command, both]).peak_mib < 200
