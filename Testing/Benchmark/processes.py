@@ -95,7 +95,7 @@ class _Together(threading.Thread):
         self.peak_mib = 0.0
 
     def run(self) -> None:
-        while pages := sum(_pages(pid) for pid in _family(self._pid)):
+        while pages := _pages(_family(self._pid)):
             self.peak_mib = max(self.peak_mib, pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20))
             time.sleep(self.EVERY_S)
 
@@ -110,12 +110,14 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _pages(pid: int) -> int:
-    """Pages of memory that a process holds; 0 once it has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0
+def _pages(pids: list[int]) -> int:
+    """Pages of memory that processes hold together; 0 once they have ended."""
+    held = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended
+            held.add(Path(f"/proc/{pid}/statm").read_text())
+    # A new process has its parent's memory, to the page, until it loads its own program.
+    return sum(int(one.split()[1]) for one in held)
 
 
 if __name__ == "__main__":
