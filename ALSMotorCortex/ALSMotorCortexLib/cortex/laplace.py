@@ -243,10 +243,8 @@ def _solve(
     scaled = (source * scale).astype(np.float32)
     kept, eliminated = (scaled[voxels] for voxels in colours)
     with ThreadPoolExecutor(WORKERS) as pool:
-        from_other, to_other = (
-            _threaded(_coupling(matrix, own, place, scale, len(other)), pool)
-            for own, other in (colours, colours[::-1])
-        )
+        couplings = pool.map(lambda rows: _coupling(matrix, rows, place, scale), colours)
+        from_other, to_other = (_threaded(coupling, pool) for coupling in couplings)
         start = (0.5 / scale[colours[0]]).astype(np.float32)
         kept, _ = cg(
             LinearOperator(
@@ -273,7 +271,6 @@ def _coupling(
     rows: NDArray[np.int64],
     place: NDArray[np.int32],
     scale: NDArray[np.float64],
-    columns: int,
 ) -> sparse.csr_array:
     """(rows, columns) what the voxels of the other colour contribute to some rows of the system
     scaled to a unit diagonal."""
@@ -285,7 +282,7 @@ def _coupling(
     others = part.indices[off]
     data = -part.data[off] * scale[row[off]] * scale[others]
     return sparse.csr_array(
-        (data.astype(np.float32), place[others], ends), shape=(len(rows), columns)
+        (data.astype(np.float32), place[others], ends), shape=(len(rows), len(place) - len(rows))
     )
 
 
@@ -344,11 +341,12 @@ def _assemble(
             reaches[code][here] = True
     within = columns < n
     kept = np.flatnonzero(within)
-    slots = kept % columns.shape[1]
-    values = weights[slots]
-    values[slots == half] = diagonal
+    stored = np.tile(weights, (n, 1))
+    stored[:, half] = diagonal
     ends = np.concatenate([[0], np.cumsum(np.count_nonzero(within, axis=1))]).astype(np.int32)
-    matrix = sparse.csr_array((values, columns.reshape(-1)[kept], ends), shape=(n, n))
+    matrix = sparse.csr_array(
+        (stored.reshape(-1).take(kept), columns.reshape(-1).take(kept), ends), shape=(n, n)
+    )
     return matrix, source, reaches
 
 

@@ -147,34 +147,32 @@ def _complete(
     """
     length, volume, ends = measured
     place_of: NDArray[np.int32] | None = None
+    around = neighbourhood(domain.axes)
+    away = np.array(around) * domain.spacing
     for _ in range(COMPLETED_VOXELS):
         lost = np.flatnonzero(~np.isfinite(length))
         lost = lost[np.isfinite(towards[lost]).all(axis=1)]
         if not len(lost):
             return
         if place_of is None:
-            place_of = np.full(len(domain.voxels), -1, np.int32)
+            place_of = np.full(len(domain.voxels) + 1, -1, np.int32)  # the last is for none
             place_of[starts] = np.arange(len(starts), dtype=np.int32)
-        count = np.zeros(len(lost))
-        sums = np.zeros((len(lost), 5))
-        for offset in neighbourhood(domain.axes):
-            listed = domain.neighbours_of(domain.voxels[starts[lost]], offset)
-            other = np.where(listed >= 0, place_of[listed], -1)
-            row = np.flatnonzero((other >= 0) & np.isfinite(length[other]))
-            other = other[row]
-            ahead = towards[lost[row]] @ (np.array(offset) * domain.spacing)
-            own = np.maximum(length[other] + ahead, 0)
-            relative = np.where(length[other] > 0, own / np.maximum(length[other], 1e-6), 1)
-            count[row] += 1
-            sums[row, 0] += own
-            sums[row, 1] += volume[other] * relative
-            sums[row, 2:] += ends[other]
-        found = count > 0
-        if not found.any():
+        voxels = domain.voxels[starts[lost]]
+        other = place_of[np.stack([domain.neighbours_of(voxels, o) for o in around], axis=1)]
+        row, column = np.nonzero((other >= 0) & np.isfinite(length[other]))
+        other = other[row, column]
+        ahead = np.einsum("na,na->n", towards[lost[row]], away[column])
+        own = np.maximum(length[other] + ahead, 0)
+        relative = np.where(length[other] > 0, own / np.maximum(length[other], 1e-6), 1)
+        count = np.bincount(row, minlength=len(lost))
+        found = np.flatnonzero(count)
+        if not len(found):
             return
-        mean = sums[found] / count[found, None]
-        length[lost[found]], volume[lost[found]] = mean[:, 0], mean[:, 1]
-        ends[lost[found]] = mean[:, 2:]
+        length[lost[found]], volume[lost[found]], *end = (
+            np.bincount(row, weights=values, minlength=len(lost))[found] / count[found]
+            for values in (own, volume[other] * relative, *ends[other].T)
+        )
+        ends[lost[found]] = np.stack(end, axis=1)
 
 
 def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -186,14 +184,16 @@ def _field(domain: Domain, potential: NDArray[np.float32]) -> NDArray[np.float32
     """
     n, m = domain.inside, domain.bordered
     field = np.zeros((len(domain.voxels), 4), np.float32)
-    field[:n, 0] = potential
-    rims = [_Rim(domain, np.isfinite(potential), code, value) for code, value in BORDERS]
+    known = np.concatenate([potential, np.zeros(m - n, np.float32)])
+    solved = np.isfinite(potential)
+    rims = [_Rim(domain, solved, code, value) for code, value in BORDERS]
     for rim in rims:
-        field[rim.voxels, 0] = rim.potential(potential)
+        known[rim.voxels] = rim.potential(potential)
     for axis in domain.axes:
-        field[:n, 1 + axis] = _slope(domain, field[:m, 0], axis)
+        field[:n, 1 + axis] = _slope(domain, known, axis)
     for rim in rims:
         field[rim.voxels, 1:] = rim.gradient(field[:n, 1:])
+    field[:m, 0] = known
     field[m:] = _mirrored(domain, field[:m])
     _continue_straight(domain, field)
     return field
@@ -204,7 +204,7 @@ def _continue_straight(domain: Domain, field: NDArray[np.float32]) -> None:
     m = domain.bordered
     for axis in domain.axes:
         edge = np.flatnonzero(domain.straight == axis)
-        for side in (-1, 1):
+        for side in (-1, 1) if len(edge) else ():
             past = domain.neighbour(axis, side)[edge]
             cut = past >= m
             here, past = edge[cut], past[cut]
@@ -222,18 +222,18 @@ def _slope(domain: Domain, potential: NDArray[np.float32], axis: int) -> NDArray
     n, m = domain.inside, domain.bordered
     own = potential[:n]
     low, high = (domain.neighbour(axis, side) for side in (-1, 1))
-    near = np.where(high < m, potential[np.minimum(high, m - 1)], own)
-    near = near - np.where(low < m, potential[np.minimum(low, m - 1)], own)
-    wide = (low < n) & (high < n)
-    inner = np.flatnonzero(wide)
-    lower, higher = low[low[inner]], high[high[inner]]
-    known = (lower < m) & (higher < m)
-    inner, lower, higher = inner[known], lower[known], higher[known]
+    near = np.where(high < m, potential.take(high, mode="clip"), own)
+    near -= np.where(low < m, potential.take(low, mode="clip"), own)
+    inner = np.flatnonzero((low < n) & (high < n))
+    lower, higher = low.take(low.take(inner)), high.take(high.take(inner))
+    known = np.flatnonzero((lower < m) & (higher < m))
+    inner, lower, higher = inner.take(known), lower.take(known), higher.take(known)
     slope = near / 2
     edge = domain.straight == axis
     slope[edge & ((low >= m) != (high >= m))] *= 2
-    slope[inner] = near[inner] * (2 / 3) - (potential[higher] - potential[lower]) / 12
-    return (slope / domain.spacing[axis]).astype(np.float32)
+    far = potential.take(higher) - potential.take(lower)
+    slope[inner] = near.take(inner) * np.float32(2 / 3) - far / 12
+    return (slope / domain.spacing[axis]).astype(np.float32, copy=False)
 
 
 class _Rim:
@@ -318,11 +318,11 @@ class _Tracer:
         self._domain = domain
         self._field = field
         self._lookup = domain.lookup
-        lost = domain.voxels[~np.isfinite(field).all(axis=1)]
-        if len(lost):
+        finite = np.isfinite(field)
+        if not finite.all():
             # Pieces without a potential do not count, even where they touch by a corner.
             self._lookup = domain.lookup.copy()
-            self._lookup[lost] = -1
+            self._lookup[domain.voxels[~finite.all(axis=1)]] = -1
         self._per_mm = np.array(
             [[1 / s if a in domain.axes else 0] for a, s in enumerate(domain.spacing)], np.float32
         )
@@ -434,9 +434,10 @@ class _Tracer:
             if axis in self._domain.axes:
                 part = np.clip(along - low.astype(np.float32), 0, 1)
                 weights = [w * side for w in weights for side in (1 - part, part)]
-        index = self._lookup.take(base[:, None] + self._corners)
+        index = np.empty((len(base), len(weights)), np.int32)
         weight = np.empty(index.shape, np.float32)
-        for corner, w in enumerate(weights):
+        for corner, (offset, w) in enumerate(zip(self._corners, weights, strict=True)):
+            index[:, corner] = self._lookup.take(base + offset)
             weight[:, corner] = w
         missing = np.flatnonzero(index.reshape(-1) < 0)
         weight.reshape(-1)[missing] = 0
@@ -446,7 +447,7 @@ class _Tracer:
             (weight.reshape(-1), index.reshape(-1), pointers),
             shape=(len(index), len(self._field)),
         )
-        values = rows @ self._field
+        values = np.asarray(rows @ self._field)
         touched = np.zeros(len(index), bool)
         touched[missing // index.shape[1]] = True
         partial = np.flatnonzero(touched)
