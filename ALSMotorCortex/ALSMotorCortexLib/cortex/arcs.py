@@ -68,6 +68,12 @@ LINE = 0.45
 SHORTEST = 0.05
 """Voxels between a pair's two distances, at the least."""
 
+TIES = 3
+"""Arcs that may be equally near."""
+
+ROUNDING = 1e-6
+"""Voxels by which equal lengths may differ."""
+
 CHUNK = 2048
 """Places worked on at a time, for memory."""
 
@@ -289,16 +295,18 @@ class _Arcs:
 
     @cached_property
     def _tree(self) -> cKDTree:
-        # Rounded, so that ties do not hang on the last digit.
-        return cKDTree(_apart(self.slices, np.round(self.origin, 6)))
+        return cKDTree(_apart(self.slices, self.origin))
 
     def nearest(
         self, slices: NDArray[np.int64], points: NDArray[np.float64], reach: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which of some points are within reach of an arc of a slice, and the nearest arc."""
-        length, arc = self._tree.query(_apart(slices, points), distance_upper_bound=reach)
-        near = np.flatnonzero(np.isfinite(length))
-        return near, np.asarray(arc)[near]
+        """Which of some points are within reach of an arc of a slice, and the nearest arc; of
+        those that are equally near, the first."""
+        found = self._tree.query(_apart(slices, points), TIES, distance_upper_bound=reach)
+        length, arc = np.asarray(found[0]), np.asarray(found[1])
+        near = np.flatnonzero(np.isfinite(length[:, 0]))
+        tied = length[near] < length[near, :1] + ROUNDING
+        return near, np.where(tied, arc[near], len(self.slices)).min(axis=1)
 
     def distance(self, arc: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m,) signed distance of (m, 2) points to an arc each, within the slice."""
