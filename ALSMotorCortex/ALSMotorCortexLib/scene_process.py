@@ -108,7 +108,8 @@ class WriterProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
+        with _interruption_kept_back():
+            self._process.start()
         self.pid = self._process.pid
         theirs.close()
 
@@ -148,6 +149,23 @@ class WriterProcess:
             raise MemoryError from None
 
 
+@contextmanager
+def _interruption_kept_back() -> Iterator[None]:
+    """Ctrl-C waits until the block is left, and never comes to a process that starts within it.
+
+    It would also come while that process loads Python, which says so at length. The process that
+    started it gets Ctrl-C, too, and ends it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _WriterAhead(WriterHere):
     """Does all that it can before the maps are measured."""
 
@@ -160,7 +178,7 @@ class _WriterAhead(WriterHere):
 
 def _work(connection: Connection) -> None:
     """What the process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too, and ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows
     end_with_parent()
     with suppress(ImportError):  # raised again where it is used
         importlib.import_module(".scene.results", __package__)
