@@ -107,9 +107,7 @@ def follow_streamlines(
         code: [np.concatenate(p) for p in zip(*results, strict=True)]
         for code, results in parts.items()
     }
-    gradient = field[starts, 1:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        normals = -gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+    normals = _normals(domain, field, starts)
     for code, sense in ((WHITE, 1), (PIAL, -1)):
         _complete(joined[code], sense * normals, domain, starts)
     # No thickness at all: a lone voxel between two borders that all but touch.
@@ -123,8 +121,33 @@ def follow_streamlines(
         volume_to_white=joined[WHITE][1],
         volume_to_pial=joined[PIAL][1],
         ends={code: joined[code][2] for code in joined},
-        normals=normals.astype(np.float32),
+        normals=normals,
     )
+
+
+def _normals(
+    domain: Domain, field: NDArray[np.float32], starts: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(n, 3) unit vectors down the potential; NaN where there is none."""
+    gradient = field[starts, 1:]
+    length = np.linalg.norm(gradient, axis=1)
+    dead = np.flatnonzero(length == 0)
+    if len(dead):
+        # Nothing flows in a dead end between cut faces: it points where its neighbours do.
+        place = _places_around(domain, domain.voxels[starts[dead]])
+        inside = (place >= 0) & (place < domain.inside)
+        beside = np.where(inside[:, :, None], field[place, 1:], np.float32(0))
+        gradient[dead] = np.nan_to_num(beside).sum(axis=1)
+        length[dead] = np.linalg.norm(gradient[dead], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (-gradient / length[:, None]).astype(np.float32, copy=False)
+
+
+def _places_around(domain: Domain, voxels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(n, m) places of the voxels around some, in the order of :func:`.laplace.neighbourhood`;
+    -1 for none."""
+    around = neighbourhood(domain.axes)
+    return np.stack([domain.neighbours_of(voxels, offset) for offset in around], axis=1)
 
 
 def _complete(
@@ -147,8 +170,7 @@ def _complete(
     """
     length, volume, ends = measured
     place_of: NDArray[np.int32] | None = None
-    around = neighbourhood(domain.axes)
-    away = np.array(around) * domain.spacing
+    away = np.array(neighbourhood(domain.axes)) * domain.spacing
     for _ in range(COMPLETED_VOXELS):
         lost = np.flatnonzero(~np.isfinite(length))
         lost = lost[np.isfinite(towards[lost]).all(axis=1)]
@@ -157,8 +179,7 @@ def _complete(
         if place_of is None:
             place_of = np.full(len(domain.voxels) + 1, -1, np.int32)  # the last is for none
             place_of[starts] = np.arange(len(starts), dtype=np.int32)
-        voxels = domain.voxels[starts[lost]]
-        other = place_of[np.stack([domain.neighbours_of(voxels, o) for o in around], axis=1)]
+        other = place_of[_places_around(domain, domain.voxels[starts[lost]])]
         row, column = np.nonzero((other >= 0) & np.isfinite(length[other]))
         other = other[row, column]
         ahead = np.einsum("na,na->n", towards[lost[row]], away[column])
@@ -251,9 +272,7 @@ class _Rim:
         self._outside = np.nan_to_num(domain.distances[code][self.voxels])
         self._bend = np.nan_to_num(domain.curvatures[code][self.voxels])
         around = neighbourhood(domain.axes)
-        place = np.stack(
-            [domain.neighbours_of(domain.voxels[self.voxels], offset) for offset in around], axis=1
-        )
+        place = _places_around(domain, domain.voxels[self.voxels])
         usable = np.zeros(len(domain.voxels) + 1, bool)  # the last is for none, which is -1
         usable[:n] = solved
         found = usable[place]

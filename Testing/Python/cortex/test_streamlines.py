@@ -146,3 +146,15 @@ def test_progress_rises_to_one_and_can_stop_the_lines() -> None:
 
     with pytest.raises(Cancelled):
         follow_streamlines(domain, potential, stop)
+
+
+def test_a_dead_end_is_measured_like_its_neighbours() -> None:
+    codes = np.full((24, 24, 24), UNLABELLED, np.uint8)
+    codes[4:20, :8, 4:20], codes[4:20, 8:16, 4:20], codes[4:20, 16:, 4:20] = WM, GM, CSF
+    codes[12, 12, 20] = GM  # hangs by one face; nothing can flow through it
+    labels = Image(codes, Grid.from_spacing(codes.shape, SPACING))
+    ribbon, domain, lines = lines_of(labels)
+    voxels = ribbon.grid_indices(domain.box_voxels())
+    spur = np.flatnonzero(voxels == np.ravel_multi_index((12, 12, 20), codes.shape))
+    assert_allclose(lines.thickness[spur], 2.0, atol=0.05)
+    assert_allclose(lines.normals[spur], [[0, -1, 0]], atol=0.05)
