@@ -11,6 +11,10 @@ THICK = 3.0
 EVEN = 1.5
 """Spacing, likewise, up to which an axis can be blurred at every second voxel."""
 
+WHOLE = 200_000
+"""Voxels of a box up to which none is left out. Such boxes cost little, and in most of them the
+cortex is so few voxels thick that it needs them all."""
+
 HALVING = 1.0
 """Variance in squared voxels of the weights 1, 4, 6, 4, 1 of a voxel and its neighbours in the
 average that every second voxel is kept of. Sums over every second voxel of products with
@@ -50,6 +54,8 @@ class Scale:
         self.unit = min(spacing[a] for a in axes)
         self.steps = [s / self.unit for s in spacing]
         self.halved = [a for a in axes if self.steps[a] < EVEN and shape[a] > 3]
+        if np.prod(shape) <= WHOLE:
+            self.halved = []
 
     def sigmas(self, variance: float) -> list[float]:
         """Widths along (k, j, i) in voxels of each axis."""

@@ -53,6 +53,10 @@ def test_a_part_is_a_part_of_the_whole() -> None:
 
 
 def test_only_fine_measured_axes_are_halved() -> None:
-    assert Scale((1.5, 0.25, 0.25), (0, 1, 2), (9, 9, 9)).halved == [1, 2]
-    assert Scale((0.25, 0.25, 0.25), (0, 2), (9, 9, 9)).halved == [0, 2]
-    assert Scale((0.25, 0.25, 0.25), (0, 1, 2), (3, 9, 9)).halved == [1, 2]
+    assert Scale((1.5, 0.25, 0.25), (0, 1, 2), (90, 90, 90)).halved == [1, 2]
+    assert Scale((0.25, 0.25, 0.25), (0, 2), (90, 90, 90)).halved == [0, 2]
+    assert Scale((0.25, 0.25, 0.25), (0, 1, 2), (3, 900, 90)).halved == [1, 2]
+
+
+def test_small_boxes_are_not_halved() -> None:
+    assert Scale((0.25, 0.25, 0.25), (0, 1, 2), (40, 40, 40)).halved == []
