@@ -43,6 +43,10 @@ MAX_BEYOND_MM = 3.0
 COMPLETED_VOXELS = 3
 """How many voxels far lost lines are completed from their neighbours."""
 
+DEAD = 1e-3
+"""Slope of the potential, in 1/mm, that is none but for the solver's tolerance: the cortex would be
+a metre thick."""
+
 CHUNK = 120_000
 """Voxels followed together: few enough to stay in cache and in memory."""
 
@@ -131,7 +135,7 @@ def _normals(
     """(n, 3) unit vectors down the potential; NaN where there is none."""
     gradient = field[starts, 1:]
     length = np.linalg.norm(gradient, axis=1)
-    dead = np.flatnonzero(length == 0)
+    dead = np.flatnonzero(length < DEAD)
     if len(dead):
         # Nothing flows in a dead end between cut faces: it points where its neighbours do.
         place = _places_around(domain, domain.voxels[starts[dead]])
