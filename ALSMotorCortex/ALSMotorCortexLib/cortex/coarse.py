@@ -45,6 +45,9 @@ THICKNESS_STEP_MM = 0.25
 PIAL_PLACES = 3
 APART_MM = 0.35
 PLAUSIBLE = 30.0
+# Widths of a sulcus and of a blade of white matter, besides none. A blade much narrower than
+# all of these would be taken for a dark layer of a thicker cortex.
+COARSE_SULCI_MM, COARSE_BLADES_MM = (0.8, 1.6), (1.5, 2.2)
 # A blade of white matter is at least this wide.
 LEAST_BLADE_MM = 1.2
 # Share of the profile's range that a level is drawn towards nothing by.
@@ -59,25 +62,23 @@ class Candidates:
         places: (c, 5) mm of e_o, a, m, b, e_w; NaN where there is no far side.
         columns: (c, 6) which columns of ``basis`` make up the candidate.
         basis: (n, e) blurred steps at all coarse places, a constant and an empty column.
-        gram, inverse: (c, 6, 6) weighted products of those columns, and the inverse.
+        ridge: (6,) what draws levels towards nothing.
+        inverse: (c, 6, 6) of the weighted products of those columns plus the ridge.
     """
 
     places: NDArray
     columns: NDArray
     basis: NDArray
-    gram: NDArray
+    ridge: NDArray
     inverse: NDArray
 
     def fit(self, profile: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
         """Levels (c, 6) that suit a profile (n,) best, and what they leave (c,) of its square."""
         moments = (self.basis.T @ (weights * profile))[self.columns]
-        levels = np.einsum("cij,cj->ci", self.inverse, moments)
-        squares = (
-            (weights * profile**2).sum()
-            - 2 * (levels * moments).sum(axis=1)
-            + np.einsum("ci,cij,cj->c", levels, self.gram, levels)
-        )
-        return levels, squares
+        levels = (self.inverse @ moments[..., None])[..., 0]
+        # The levels solve (gram + ridge) levels = moments, so their square needs no gram.
+        squares = (weights * profile**2).sum() - (levels * moments).sum(axis=1)
+        return levels, squares - levels**2 @ self.ridge
 
 
 @lru_cache(maxsize=8)
@@ -91,8 +92,8 @@ def candidates(
     a, t, w, u = np.meshgrid(
         np.arange(len(places)),
         np.arange(max(2, round(thickness[0] / step)), round(thickness[1] / step) + 1),
-        (round(0.8 / step), round(1.6 / step), len(places)),
-        (round(2.2 / step), len(places)),
+        [*(round(width / step) for width in COARSE_SULCI_MM), len(places)],
+        [*(round(width / step) for width in COARSE_BLADES_MM), len(places)],
         indexing="ij",
     )
     keep = a + t < len(places)
@@ -103,7 +104,10 @@ def candidates(
     # switches off.
     constant, empty = len(places), len(places) + 1
     edges = np.where((edges < 0) | (edges >= len(places)), empty, edges)
-    columns = np.unique(np.insert(edges, 0, constant, axis=1), axis=0)
+    # As single numbers rows sort faster.
+    digits = (empty + 1) ** np.arange(4, -1, -1, dtype=np.int64)
+    edges = edges[np.unique(edges @ digits, return_index=True)[1]]
+    columns = np.insert(edges, 0, constant, axis=1)
     blur = np.hypot(BLUR_VOXELS * voxel, step / 2)
     basis = np.concatenate(
         [
@@ -115,9 +119,9 @@ def candidates(
     )
     full = basis.T @ (weight * basis)
     gram = full[columns[:, :, None], columns[:, None, :]]
-    ridge = RIDGE * weight.sum() * np.diag([0, 0.3, 0.1, 1, 0.1, 0.3]) + 1e-9 * np.eye(6)
+    ridge = RIDGE * weight.sum() * np.array([0, 0.3, 0.1, 1, 0.1, 0.3]) + 1e-9
     where = np.concatenate([places, [np.nan, np.nan]])[columns[:, 1:]]
-    return Candidates(where, columns, basis, gram, np.linalg.inv(gram + ridge))
+    return Candidates(where, columns, basis, ridge, np.linalg.inv(gram + np.diag(ridge)))
 
 
 def distinct_pials(places: NDArray, scores: NDArray) -> NDArray[np.intp]:

@@ -8,8 +8,8 @@ Some shapes are penalised because they are not cortex:
 
 * without a band, a white-matter border whose own step is under 20 % of the change from the
   cortex's surface to white matter: ``b`` would sit on noise in the white matter;
-* far sides beyond which the intensity does not come back: ``e_o`` would be the pial
-  border, or ``e_w`` the white-matter border;
+* far sides beyond which the intensity does not come back, or comes back by far more than it
+  went: ``e_o`` would be the pial border, or ``e_w`` the white-matter border;
 * a trough between the borders that is deep, or from which the intensity rises again by
   over 60 %: a sulcus, or a blade of white matter.
 
@@ -135,7 +135,9 @@ def _penalty(parameters: NDArray, banded: NDArray, rule: str) -> NDArray:
     share = np.abs(d_b) / np.maximum(drop, np.abs(d_m)) / LEAST_STEP
     penalty = np.where(banded, 0, LEAST_STEP_PENALTY * np.maximum(0, 1 - share) ** 2)
     # Across a sulcus the intensity comes back; else e_o is the pial border and a is not.
-    # Likewise across a blade of white matter.
+    # Likewise across a blade of white matter. It never comes back by much more than it went,
+    # however little that was: else a trifle within the cortex would pass for white matter, and
+    # the true border behind it for the far side.
     least = PIAL_SHARE * np.abs(d_a) + 1e-12
     for far, near in ((d_o, d_a), (d_w, ramp + d_m + d_b)):
         back, size = -far * np.sign(near), np.abs(near)
