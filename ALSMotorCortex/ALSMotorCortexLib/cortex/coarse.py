@@ -45,9 +45,9 @@ THICKNESS_STEP_MM = 0.25
 PIAL_PLACES = 3
 APART_MM = 0.35
 PLAUSIBLE = 30.0
-# Widths of a sulcus and of a blade of white matter, besides none. A blade much narrower than
-# all of these would be taken for a dark layer of a thicker cortex.
-COARSE_SULCI_MM, COARSE_BLADES_MM = (0.8, 1.6), (1.5, 2.2)
+# Widths of a sulcus and of a blade of white matter, besides none. A narrower blade looks like
+# the dark deep third of a thick cortex: were it sought, such layers would be taken for blades.
+COARSE_SULCI_MM, COARSE_BLADES_MM = (0.8, 1.6), (2.2,)
 # A blade of white matter is at least this wide.
 LEAST_BLADE_MM = 1.2
 # Share of the profile's range that a level is drawn towards nothing by.
