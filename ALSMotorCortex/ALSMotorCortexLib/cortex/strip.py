@@ -18,8 +18,9 @@ SHORTEST_MM = 2.0
 SAME_POINT_MM = 0.01
 SAMPLES_PER_VOXEL = 3
 NORMAL_SD_MM = 1.0
-# How far from the curve most values are those of cortex and white matter.
-NEAR_MM = 2.5
+# How far from the curve most values are those of cortex and white matter. Were it less, a thick
+# cortex alone would tell what is ordinary, and CSF be drawn so near that its border shifts.
+NEAR_MM = 3.0
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,20 @@ def test_same_from_either_end_and_mirrored_with_a_band() -> None:
     np.testing.assert_allclose(mirrored.white * [-1, 1, 1], one.white, atol=1e-4)
 
 
+@pytest.mark.parametrize("noise", [0, 1, 4])
+def test_even_cortex_of_any_thickness_is_traced(noise: float) -> None:
+    for number, thickness in enumerate((2.2, 2.8, 3.4, 3.8, 4.2, 4.4)):
+        ring = Ring(8.0, thickness, number % 2 == 0, (16.05, 16.0))
+        image = ring.image(0.25, T2STAR, noise, number, size=32)
+        trace = trace_cortex(image, ring.curve(angles=(0.3, 2.8)), UP, "bright")
+        pial, white = border_errors(ring, trace)
+        assert np.median(np.abs(pial)) < 0.04
+        assert np.median(np.abs(white)) < 0.06
+        error = trace.mean_thickness - thickness
+        assert abs(error) < 0.05
+        assert abs(error) < 2.6 * trace.mean_thickness_sd
+
+
 def test_values_of_csf_may_be_wild() -> None:
     """T2* of CSF is fitted badly: what it is does not matter as long as it is long."""
     ring = fading(3)
