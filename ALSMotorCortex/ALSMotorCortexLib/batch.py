@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from .batch_job import DONE, FAILED, UNCHANGED, Job, Outcome
 from .batch_worker import work
+from .child_process import interruption_kept_back
 from .cortex.errors import InputError
 from .cortex.result import Finding
 from .study.bids_names import Unit
@@ -211,7 +212,8 @@ class _Processes:
         ours, theirs = self._context.Pipe()
         arguments = (self._job, self._threads, theirs)
         process = self._context.Process(target=work, args=arguments, daemon=True)
-        process.start()
+        with interruption_kept_back():
+            process.start()
         theirs.close()
         self._all[ours] = process
         return ours

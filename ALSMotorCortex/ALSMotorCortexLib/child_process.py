@@ -1,10 +1,13 @@
-"""What every process that is started to help another one does first."""
+"""What a process that starts another one to help it does, and what that one does first."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 
@@ -18,3 +21,20 @@ def _wait_and_end() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+@contextmanager
+def interruption_kept_back() -> Iterator[None]:
+    """Ctrl-C waits until the block is left, and never comes to a process that starts within it.
+
+    It would also come while that process loads Python, which says so at length. The process that
+    started it gets Ctrl-C, too, and ends it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .child_process import end_with_parent
+from .child_process import end_with_parent, interruption_kept_back
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class WriterProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        with _interruption_kept_back():
+        with interruption_kept_back():
             self._process.start()
         self.pid = self._process.pid
         theirs.close()
@@ -147,23 +147,6 @@ class WriterProcess:
             yield
         except (EOFError, ConnectionError):
             raise MemoryError from None
-
-
-@contextmanager
-def _interruption_kept_back() -> Iterator[None]:
-    """Ctrl-C waits until the block is left, and never comes to a process that starts within it.
-
-    It would also come while that process loads Python, which says so at length. The process that
-    started it gets Ctrl-C, too, and ends it.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _WriterAhead(WriterHere):
