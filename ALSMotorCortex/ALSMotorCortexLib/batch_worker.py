@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +30,18 @@ def work(job: Job, threads: int, connection: Connection) -> None:
     for name in _LIMITS:
         os.environ[name] = str(threads)
     end_with_parent()
-    signal.signal(signal.SIGTERM, _stop)
+    # Before and after the work there is nothing to tidy up: being asked to end just ends it.
     from .batch_unit import measure_unit
 
-    try:
-        while True:
-            unit: Unit = connection.recv()
-            connection.send(measure_unit(job, unit, lambda *step: connection.send(step)))
-    except (KeyboardInterrupt, EOFError, OSError):
-        return
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, _stop)
+        with suppress(EOFError, OSError):
+            while True:
+                unit: Unit = connection.recv()
+                connection.send(measure_unit(job, unit, lambda *step: connection.send(step)))
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _stop(number: int, frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and must not meet the tidying
     raise KeyboardInterrupt
