@@ -74,8 +74,11 @@ TIES = 3
 ROUNDING = 1e-6
 """Voxels by which equal lengths may differ."""
 
-CHUNK = 2048
-"""Places worked on at a time, for memory."""
+PRODUCTS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
+"""Where, among the terms of :class:`_Seen`, each product of 1, x and q is."""
+
+CHUNK = 512
+"""Places worked on at a time: few enough to stay in cache."""
 
 
 def follow_arcs(
@@ -140,9 +143,9 @@ class _Staircase:
             in turn. 2 n is where the staircase ends.
     """
 
-    inner: NDArray[np.float64]
-    outer: NDArray[np.float64]
-    crossing: NDArray[np.float64]
+    inner: NDArray[np.float32]
+    outer: NDArray[np.float32]
+    crossing: NDArray[np.float32]
     slices: NDArray[np.int64]
     onward: NDArray[np.int64]
 
@@ -193,14 +196,18 @@ def _staircase(
     height, depth = (known.reshape(-1)[v].astype(float) for v in (inner, outer))
     part = np.clip((height - level) / np.maximum(height - depth, SHORTEST), 0, 1)[:, None]
     crossing = places(inner) * (1 - part) + places(outer) * part
-    ended = np.zeros((1, 2))
     return _Staircase(
-        inner=np.concatenate([places(inner), ended]),
-        outer=np.concatenate([places(outer), ended]),
-        crossing=np.concatenate([crossing, ended]),
+        inner=_listed(places(inner)),
+        outer=_listed(places(outer)),
+        crossing=_listed(crossing),
         slices=first // (known.shape[1] * known.shape[2]),
         onward=_onward(across, down, _joined_at_corners(known, label), len(first)),
     )
+
+
+def _listed(points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(n + 1, 2) points and zeros."""
+    return np.concatenate([points, np.zeros((1, 2))]).astype(np.float32)
 
 
 def _moved(edge: _Staircase, side: int, steps: list[float]) -> _Staircase:
@@ -212,7 +219,7 @@ def _moved(edge: _Staircase, side: int, steps: list[float]) -> _Staircase:
     pairs = edge.along(np.arange(len(edge.slices)), CHORD)
     _, normal = _frame(edge, pairs, pairs < len(edge.slices))
     half = (np.abs(normal) * steps).max(axis=1, initial=0) / 2
-    move = np.concatenate([-side * half[:, None] * normal, np.zeros((1, 2))])
+    move = _listed(-side * half[:, None] * normal)
     return replace(
         edge, inner=edge.inner + move, outer=edge.outer + move, crossing=edge.crossing + move
     )
@@ -336,9 +343,7 @@ def _apart(slices: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np
     return np.column_stack([slices * 1e3, points])
 
 
-def _in_frame(
-    offset: NDArray[np.float64], tangent: NDArray[np.float64], normal: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _in_frame(offset: NDArray, tangent: NDArray, normal: NDArray) -> tuple[NDArray, NDArray]:
     """Offsets (..., 2) along the border and across it."""
     along, across = (
         offset[..., 0] * unit[..., 0] + offset[..., 1] * unit[..., 1] for unit in (tangent, normal)
@@ -375,27 +380,68 @@ def _fit_window(
     origin = stairs.crossing[places]
     tangent, normal = _frame(stairs, pairs, there)
 
-    def seen(points: NDArray[np.float64]) -> tuple[NDArray, ...]:
-        """Offset across the border, what multiplies d, b and a, and weight in the window."""
-        x, y = _in_frame(
-            (points[pairs] - origin[:, None]) / window, tangent[:, None], normal[:, None]
-        )
-        square = x * x + y * y
-        weight = np.where(there, np.exp(-0.5 * square), 0)
-        return y * window, np.stack([np.ones_like(x), x, square], axis=-1), weight
+    def seen(*points: NDArray[np.float32]) -> _Seen:
+        offsets = [some.take(pairs, axis=0) - origin[:, None] for some in points]
+        return _see(offsets, tangent, normal, window)
 
-    start = _least_squares(*seen(stairs.crossing))
-    sides = [seen(points) for points in (stairs.inner, stairs.outer)]
-    across, terms, weight = (np.concatenate(both, axis=1) for both in zip(*sides, strict=True))
-    # A pair's two voxels have opposite labels: the outer ones are turned round.
-    sign = np.repeat([1.0, -1.0], pairs.shape[1])
-    circle = _likeliest(across * sign, terms * sign[:, None], weight, start)
-    margin = across * sign + np.einsum("nka,na->nk", terms * sign[:, None], circle)
-    misfit = (weight * np.maximum(-margin, 0)).sum(axis=1) / weight.sum(axis=1)
+    view = seen(stairs.inner, stairs.outer)
+    # A pair's two voxels have opposite labels.
+    side = np.repeat(np.array([1, -1], np.float32), pairs.shape[1])
+    weight = np.where(np.concatenate([there, there], axis=1), view.weight, np.float32(0))
+    start = _least_squares(seen(stairs.crossing), there)
+    circle = _likeliest(view, weight, side, start)
+    misfit = (weight * np.maximum(-side * view.offset(circle), 0)).sum(axis=1) / weight.sum(axis=1)
     suits = (misfit < MISFIT) & (np.abs(circle[:, 0]) < OFFSET)
     scaled = circle / np.array([1, window, window**2])
-    arcs = (stairs.slices[places], origin, tangent, normal, scaled)
+    arcs = (stairs.slices[places], origin.astype(float), tangent, normal, scaled)
     return _Arcs(*(values[suits] for values in arcs)), suits
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Points seen from some places through a window.
+
+    Attributes:
+        across: (m, n) float32 offset across the border in voxels.
+        terms: (m, 6, n) float32 what multiplies d, b and a of a circle, q being x^2 + y^2: 1, x
+            and q, and their products x x, x q and q q. Here x and y are in widths of the window.
+        weight: (m, n) float32 in the window.
+    """
+
+    across: NDArray[np.float32]
+    terms: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+    def offset(self, circle: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(m, n) distances in voxels from circles (m, 3), good close to them."""
+        by_circle = circle.astype(np.float32)[:, None] @ self.terms[:, :3]
+        by_circle[:, 0] += self.across
+        return by_circle[:, 0]
+
+    def sums(self, weight: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+        """(m, count) weighted sums of the first terms."""
+        return (self.terms[:, :count] @ weight[..., None])[..., 0].astype(float)
+
+    def products(self, weight: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(m, 3, 3) weighted sums of the products of 1, x and q."""
+        return self.sums(weight, 6)[:, PRODUCTS]
+
+
+def _see(
+    points: list[NDArray[np.float32]],
+    tangent: NDArray[np.float64],
+    normal: NDArray[np.float64],
+    window: float,
+) -> _Seen:
+    """Offsets (m, n, 2) in voxels, one array after the other, in the frame of each place."""
+    offset = np.concatenate(points, axis=1)
+    frame = ((unit / window).astype(np.float32)[:, None] for unit in (tangent, normal))
+    x, y = _in_frame(offset, *frame)
+    square = x * x + y * y
+    terms = np.empty((x.shape[0], 6, x.shape[1]), np.float32)
+    terms[:, 0], terms[:, 1], terms[:, 2] = 1, x, square
+    terms[:, 3], terms[:, 4], terms[:, 5] = x * x, x * square, square * square
+    return _Seen(y * np.float32(window), terms, np.exp(np.float32(-0.5) * square))
 
 
 def _frame(
@@ -407,8 +453,8 @@ def _frame(
     ends = [
         np.where(there[:, column], pairs[:, column], pairs[:, 0]) for column in (step, count + step)
     ]
-    chord = stairs.crossing[ends[0]] - stairs.crossing[ends[1]]
-    inwards = stairs.inner[pairs[:, 0]] - stairs.outer[pairs[:, 0]]
+    chord = (stairs.crossing[ends[0]] - stairs.crossing[ends[1]]).astype(float)
+    inwards = (stairs.inner[pairs[:, 0]] - stairs.outer[pairs[:, 0]]).astype(float)
     normal = np.stack([-chord[:, 1], chord[:, 0]], axis=1)
     agree = (normal * inwards).sum(axis=1)
     # A place alone, or on a bend so tight that the chord runs along the pair.
@@ -417,38 +463,32 @@ def _frame(
     return np.stack([normal[:, 1], -normal[:, 0]], axis=1), normal
 
 
-def _least_squares(
-    across: NDArray[np.float64], terms: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(m, 3) circles through points."""
-    weighted = np.swapaxes(terms * weight[..., None], 1, 2)
-    normal = weighted @ terms + RIDGE * np.eye(3)
-    circle = np.linalg.solve(normal, weighted @ across[..., None])[..., 0]
-    return -circle.astype(np.float64, copy=False)
+def _least_squares(view: _Seen, there: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(m, 3) circles through the points that are there."""
+    weight = view.weight * there
+    normal = view.products(weight) + RIDGE * np.eye(3)
+    right = view.sums(weight * view.across, 3)
+    return -np.linalg.solve(normal, right[..., None])[..., 0].astype(np.float64, copy=False)
 
 
 def _likeliest(
-    across: NDArray[np.float64],
-    terms: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    start: NDArray[np.float64],
+    view: _Seen, weight: NDArray[np.float32], side: NDArray[np.float32], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(m, 3) circles that leave voxels on the sides that their labels say.
 
     Args:
-        across: (m, n) offset of voxels across the border, positive on their label's side.
-        terms: (m, n, 3) what multiplies d, b and a of the circle.
-        weight: (m, n) of each voxel.
+        view: of the voxels.
+        weight: (m, n) of each.
+        side: (n,) 1 for those inside, -1 outside.
         start: (m, 3) where the search begins.
     """
     circle: NDArray[np.float64] = start
-    turned = np.swapaxes(terms, 1, 2).copy()
     for softness in SOFTNESS:
         for _ in range(ITERATIONS):
-            doubt = expit(-(across + (terms @ circle[..., None])[..., 0]) / softness)
+            doubt: NDArray[np.float32] = expit(view.offset(circle) * side / np.float32(-softness))
             pull = weight * doubt
-            uphill = (turned @ pull[..., None])[..., 0] / softness - RIDGE * (circle - start)
-            bend = (turned * (pull * (1 - doubt))[:, None]) @ terms / softness**2
+            uphill = view.sums(pull * side, 3) / softness - RIDGE * (circle - start)
+            bend = view.products(pull * (1 - doubt)) / softness**2
             step = np.linalg.solve(bend + (RIDGE + DAMPING) * np.eye(3), uphill[..., None])[..., 0]
             step *= np.minimum(1, LONGEST / np.maximum(np.abs(step).max(axis=1), 1e-9))[:, None]
             circle = circle + step
