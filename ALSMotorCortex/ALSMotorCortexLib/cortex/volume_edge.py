@@ -37,21 +37,34 @@ def straight_edges(
         open_sides: (axis, -1 or 1) of each side where the box ends with the volume.
         codes: tissue codes of the borders, all of which a layer's piece has to touch.
     """
-    axis_of = np.full(domain.inside, NONE, np.int8)
     places = np.unravel_index(domain.voxels[: domain.inside], domain.shape)
+    layers = []
     for axis, side in open_sides:
         # The box keeps an empty layer around the ribbon's.
         outermost = 1 if side < 0 else domain.shape[axis] - 2
-        layer = np.flatnonzero((places[axis] == outermost) & (axis_of == NONE))
-        if domain.shape[axis] > 3 and len(layer):
-            axis_of[layer[_spans(domain, layer, axis, codes)]] = axis
+        if domain.shape[axis] > 3:
+            layers.append((axis, np.flatnonzero(places[axis] == outermost)))
+    # Where two sides meet, the larger piece of ribbon has the voxels, whatever the axes' order.
+    largest = np.zeros(domain.inside, np.int64)
+    claimed = np.full(domain.inside, NONE, np.int8)
+    for axis, layer in layers:
+        size = _spanning(domain, layer, axis, codes)
+        larger = size > largest[layer]
+        claimed[layer[larger]], largest[layer[larger]] = axis, size[larger]
+    axis_of = np.full(domain.inside, NONE, np.int8)
+    for axis, layer in layers:
+        own = layer[claimed[layer] == axis]
+        axis_of[own[_spanning(domain, own, axis, codes) > 0]] = axis
     return axis_of
 
 
-def _spans(
+def _spanning(
     domain: Domain, layer: NDArray[np.int64], axis: int, codes: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """(layer,) whether a voxel's connected piece of the layer touches all borders."""
+) -> NDArray[np.int64]:
+    """(layer,) voxels of each voxel's connected piece of the layer, 0 if it does not touch all
+    borders."""
+    if not len(layer):
+        return np.empty(0, np.int64)
     place = np.full(len(domain.voxels), -1, np.int64)
     place[layer] = np.arange(len(layer))
     touches = np.zeros((len(codes), len(layer)), bool)
@@ -65,10 +78,10 @@ def _spans(
     size = len(layer)
     graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
     count, piece = connected_components(graph, directed=False)
-    spans = np.ones(count, bool)
+    voxels = np.bincount(piece, minlength=count)
     for touching in touches:
-        spans &= np.bincount(piece, weights=touching, minlength=count) > 0
-    return spans[piece]
+        voxels[np.bincount(piece, weights=touching, minlength=count) == 0] = 0
+    return voxels[piece]
 
 
 def layer_matrix(matrix: sparse.csr_array, layer: NDArray[np.int64]) -> sparse.csr_array:
