@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
@@ -94,6 +94,7 @@ def measure(
         inside |= _hemispheres(labels.grid, voxels, regions)
         values, neighbours, found = read.result()
     findings = [*shape.findings, *found, *_iron_findings(values, units, iron)]
+    findings += _unchecked_sides(findings, neighbours)
     values, units, neighbours = _normalised(values, units, neighbours, inside, settings)
 
     steep = shape.steep if shape.thickness_corrected is not None else None
@@ -260,7 +261,8 @@ def _map_values(
                     f"at the label voxels were taken by {INTERPOLATION} in RAS space.",
                 )
             )
-        missing = int(np.count_nonzero(~np.isfinite(values[name])))
+        known = np.isfinite(values[name])
+        missing = int(np.count_nonzero(~known))
         if missing == len(voxels):
             raise InputError(
                 f"Map {name} holds no number anywhere in the gray matter. Check that it is the "
@@ -273,6 +275,17 @@ def _map_values(
                     f"Map {name} has no value (outside its field of view, or not a number) at "
                     f"{missing} of {len(voxels)} gray-matter voxels; they are left out.",
                     warning=missing > 0.01 * len(voxels),
+                )
+            )
+        low = float(np.min(values[name], where=known, initial=np.inf))
+        high = float(np.max(values[name], where=known, initial=-np.inf))
+        if low == high:
+            findings.append(
+                Finding(
+                    "map_constant",
+                    f"Map {name} holds one value only, {low:.4g}, throughout the ribbon, so it "
+                    "tells nothing of the cortex. Check that it is the right image.",
+                    warning=True,
                 )
             )
     return values, findings
@@ -365,11 +378,8 @@ def _contrast_findings(neighbours: Mapping[str, Mapping[str, float]]) -> list[Fi
     """Whether a map whose contrast is known by its name looks as if tissues were swapped."""
     findings = []
     for name, medians in neighbours.items():
-        plain = "".join(c for c in name.lower().replace("*", "star") if c.isalnum())
-        if not {"white_matter", "csf"} <= set(medians):
-            continue
-        expected = 1 if plain.startswith(BRIGHT_CSF) else -1 if plain.startswith(DARK_CSF) else 0
-        if expected * (medians["csf"] - medians["white_matter"]) < 0:
+        expected = _expected_contrast(name)
+        if expected * _contrast(medians) < 0:
             findings.append(
                 Finding(
                     "contrast_swapped",
@@ -381,6 +391,42 @@ def _contrast_findings(neighbours: Mapping[str, Mapping[str, float]]) -> list[Fi
                 )
             )
     return findings
+
+
+def _unchecked_sides(
+    findings: Sequence[Finding], neighbours: Mapping[str, Mapping[str, float]]
+) -> list[Finding]:
+    """A note where neither a map nor the curvature tells whether the sides are swapped.
+
+    A cortex that curves around what is called white matter proves nothing: so does the bottom
+    of a sulcus whose sides are swapped. So only maps can show that the sides are right.
+    """
+    told = {"curved_around_csf", "contrast_swapped", "other_bank_touches_white_matter"}
+    if told & {finding.code for finding in findings}:
+        return []
+    if any(_expected_contrast(name) * _contrast(known) > 0 for name, known in neighbours.items()):
+        return []
+    return [
+        Finding(
+            "sides_unchecked",
+            "Whether --wm and --csf are swapped could not be checked: no map with a contrast "
+            "known by its name (such as T2star, R2star, T1w) shows both tissues, and the shape of "
+            "the cortex does not tell. If they are swapped, so are superficial and deep: check "
+            "which label is which.",
+        )
+    ]
+
+
+def _expected_contrast(name: str) -> int:
+    """1 where CSF is brighter than white matter in a map of this name, -1 darker, 0 unknown."""
+    plain = "".join(c for c in name.lower().replace("*", "star") if c.isalnum())
+    return 1 if plain.startswith(BRIGHT_CSF) else -1 if plain.startswith(DARK_CSF) else 0
+
+
+def _contrast(medians: Mapping[str, float]) -> float:
+    """CSF minus white matter; 0 where one of the two is not known."""
+    difference = medians.get("csf", np.nan) - medians.get("white_matter", np.nan)
+    return difference if np.isfinite(difference) else 0.0
 
 
 def _iron_findings(

@@ -105,7 +105,7 @@ def make_ribbon(labels: Image, settings: Settings) -> Ribbon:
         line = (tissue == PIAL) | (tissue == WHITE)
         tissue = spread(tissue, steps=MARGIN, onto=CUT, blocked_by=GRAY)
     _need_both_borders(tissue, axes, settings)
-    findings += _contacts(tissue, labels.grid, start, axes)
+    findings += _contacts(tissue, labels, settings, start, axes)
     return Ribbon(labels.grid, start, tissue, line, axes, tuple(findings))
 
 
@@ -325,13 +325,14 @@ def _touching(tissue: NDArray[np.uint8], a: int, b: int, axis: int) -> NDArray[n
 
 def _contacts(
     tissue: NDArray[np.uint8],
-    grid: Grid,
+    labels: Image,
+    settings: Settings,
     start: tuple[int, int, int],
     axes: tuple[int, ...],
 ) -> list[Finding]:
-    """Where CSF touches white matter close to the ribbon: a gap in the gray matter."""
+    """Where CSF or the opposite bank touches white matter close to the ribbon."""
     near_gray: NDArray[np.bool_] | None = None
-    places = []
+    places, banks = [], 0
     for axis in axes:
         touching = _touching(tissue, PIAL, WHITE, axis)
         if not touching.any():
@@ -339,18 +340,29 @@ def _contacts(
         if near_gray is None:
             near_gray = grown_by_faces(grown_by_faces(tissue == GRAY, axes), axes)
         near, _ = faces(tissue.shape, axis)
-        points = np.argwhere(touching & near_gray[near]).astype(float)
-        points[:, axis] += 0.5
-        places.append(points)
+        first = np.argwhere(touching & near_gray[near])
+        step = np.eye(3, dtype=int)[axis]
+        for side in (first, first + step):
+            found = labels.array[tuple((side + np.array(start)).T)]
+            banks += int(np.isin(found, settings.other_bank).sum())
+        places.append(first + 0.5 * step)
     gaps = np.concatenate(places) if places else np.empty((0, 3))
     if not len(gaps):
         return []
     # The gap point with most others around it stands for all.
     middle = gaps[np.argmin(np.abs(gaps - np.median(gaps, axis=0)).sum(axis=1))]
-    r, a, s = (float(x) for x in grid.ras(middle + np.array(start)))
+    r, a, s = (float(x) for x in labels.grid.ras(middle + np.array(start)))
+    where = f"at {_counted(len(gaps), 'face')} around RAS {r:.1f}, {a:.1f}, {s:.1f} mm"
+    if banks > 0.5 * len(gaps):
+        message = (
+            "The opposite bank touches white matter right beside the gray matter, "
+            f"{where}. Thickness falls to zero there. It is so when --wm and --csf are swapped: "
+            "check which label is which. Otherwise the gray matter has a gap there, or ends at "
+            "the bottom of the sulcus."
+        )
+        return [Finding("other_bank_touches_white_matter", message, warning=True, ras=(r, a, s))]
     message = (
-        "CSF touches white matter through a gap in the gray matter, at "
-        f"{_counted(len(gaps), 'face')} around RAS {r:.1f}, {a:.1f}, {s:.1f} mm. Thickness falls "
+        f"CSF touches white matter through a gap in the gray matter, {where}. Thickness falls "
         "to zero there; close the gap in the label map if it is not real."
     )
     return [Finding("csf_touches_white_matter", message, warning=True, ras=(r, a, s))]

@@ -496,6 +496,37 @@ def test_swapped_labels_are_guessed_from_a_maps_contrast(name, white, csf, odd) 
     field = np.select([labels.array == WM, labels.array == GM], [white, 50.0], csf)
     measured = measure(labels, SETTINGS, {name: Image(field, labels.grid)})
     assert ("contrast_swapped" in codes(measured)) == odd
+    assert ("sides_unchecked" in codes(measured)) == (name == "phase")
+
+
+def test_sides_that_nothing_can_tell_are_mentioned() -> None:
+    labels = flat((8, 26, 8), 10, 6, COARSE)
+    for swapped in (False, True):
+        settings_ = replace(SETTINGS, wm=(CSF,), csf=(WM,)) if swapped else SETTINGS
+        (finding,) = measure(labels, settings_).findings
+        assert finding.code == "sides_unchecked" and not finding.warning
+        assert "--wm and --csf" in finding.message
+
+
+def test_one_sentence_is_enough_where_the_curvature_speaks() -> None:
+    labels, _ = tube(6, ISO)
+    measured = measure(labels, replace(SETTINGS, wm=(CSF,), csf=(WM,)))
+    assert codes(measured) == {"curved_around_csf"}
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0])
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_map_of_one_value_is_mentioned(value: float, holes: bool) -> None:
+    labels = flat((8, 26, 8), 10, 6, COARSE)
+    field = np.where(labels.array == GM, value, 3.0)
+    if holes:
+        field[2] = np.nan
+    measured = measure(labels, SETTINGS, {"T2star": Image(field, labels.grid)})
+    (finding,) = [f for f in measured.findings if f.code == "map_constant"]
+    assert finding.warning and f"{value:g}, throughout" in finding.message
+    field[labels.array == GM] += np.linspace(0, 1e-3, np.count_nonzero(labels.array == GM))
+    measured = measure(labels, SETTINGS, {"T2star": Image(field, labels.grid)})
+    assert "map_constant" not in codes(measured)
 
 
 def test_repairs_and_gaps_are_passed_on() -> None:
@@ -503,7 +534,8 @@ def test_repairs_and_gaps_are_passed_on() -> None:
     array[4, 14, 4], array[8, 26, 8] = 0, GM
     array[10:12, 10:20, 10:12] = CSF
     measured = measure(Image(array, Grid.from_spacing(array.shape, COARSE)), SETTINGS)
-    assert codes(measured) == {"holes_filled", "islands_dropped", "csf_touches_white_matter"}
+    repaired = {"holes_filled", "islands_dropped", "csf_touches_white_matter"}
+    assert codes(measured) == {*repaired, "sides_unchecked"}
     painted = measured.paint(measured.thickness, np.nan)
     assert np.isfinite(painted[4, 14, 4]) and np.isnan(painted[8, 26, 8])
 

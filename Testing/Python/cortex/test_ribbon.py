@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -159,6 +161,19 @@ def test_csf_touching_white_matter_is_found_with_its_place(angles) -> None:
     assert np.abs(floor - finding.ras).max(axis=1).min() < 1e-6
     place = ", ".join(f"{x:.1f}" for x in finding.ras)
     assert f"RAS {place} mm" in finding.message
+
+
+def test_an_opposite_bank_that_touches_white_matter_hints_at_swapped_sides() -> None:
+    # CSF fills the sulcus's mouth; the opposite bank lies deeper. With the sides swapped the
+    # label of CSF is called white matter and meets the opposite bank beside the gray matter.
+    labels = changed(flat((9, 30, 9), 12, 6), 4, np.s_[:, 18:, :5])
+    right = replace(SETTINGS, other_bank=(4,))
+    assert make_ribbon(labels, right).findings == ()
+    swapped = replace(right, wm=SETTINGS.csf, csf=SETTINGS.wm)
+    ribbon = make_ribbon(labels, swapped)
+    (finding,) = found(ribbon, "other_bank_touches_white_matter")
+    assert finding.warning and "--wm and --csf are swapped" in finding.message
+    assert not found(ribbon, "csf_touches_white_matter")
 
 
 def test_contact_far_from_the_gray_matter_is_not_mentioned() -> None:
