@@ -262,6 +262,7 @@ def _write(found: Compared, arguments: argparse.Namespace, command: Sequence[str
                  enumerate(inputs, 1)}  # fmt: skip
         record = Redaction({**names, Path(arguments.out): "results"}).plain(record)
     with OutputFolder(arguments.out) as folder:
+        folder.inputs.extend(Path(path) for _, path in inputs)
         for name, rows in tables.items():
             if rows:
                 write_rows([f.name for f in fields(Row)], map(astuple, rows), folder.path(name))

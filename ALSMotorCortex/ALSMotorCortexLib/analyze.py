@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .analyze_beside import Beside, ReadBeside
-from .analyze_writing import Clock, Writing, write_shape, write_tables
+from .analyze_writing import RESULTS, Clock, Writing, write_shape, write_tables
 from .cortex.errors import InputError
 from .cortex.grid import Image
 from .cortex.measure import measure
@@ -77,6 +77,19 @@ class AnalyzeInputs:
     drawings: Drawings = Drawings()
     echoes: EchoSource | None = None
 
+    @property
+    def files(self) -> list[Path]:
+        """All that is read, folders of echoes too."""
+        regions = [source.path for source in self.regions.values()]
+        echoes = self.echoes.files if self.echoes else []
+        labels = [self.labels] if self.labels else []
+        return [*labels, *self.maps.values(), *regions, *self.drawings.files, *echoes]
+
+    def written(self) -> list[str]:
+        """Names of all files that the results may have, but for the provenance."""
+        made = self.echoes.names if self.echoes else ()
+        return [*RESULTS, *(f"{name}.nii.gz" for name in made)]
+
 
 def analyze(
     inputs: AnalyzeInputs,
@@ -92,6 +105,7 @@ def analyze(
     beside: Beside | None = None,
     pdf: bool = False,
     writer: SceneWriter | None = None,
+    files: Iterable[Path] = (),
 ) -> Measurement:
     """Measures one case and writes all results into a folder, or none.
 
@@ -109,6 +123,7 @@ def analyze(
         beside: what the report shows beside the measurement.
         pdf: whether to write ``report.pdf``, too, where there is something to print it.
         writer: what writes the scene; see :mod:`.scene_process`.
+        files: others that the settings come from, and which the results must not replace.
 
     Returns:
         the measurement, with what was found on reading and the time of every step.
@@ -123,6 +138,8 @@ def analyze(
     if scene and not has_slicer():
         scene, findings = False, (NO_SCENE,)
     with OutputFolder(out) as folder, ThreadPoolExecutor(2) as pool:
+        every_file = [*inputs.files, *(beside.files if beside else ()), *files]
+        provenance.keep_inputs(folder, every_file, inputs.written())
         tell("reading", 0.0)
         with clock.step("reading"):
             read = _FITTED if inputs.echoes else _READ
@@ -191,13 +208,14 @@ def analyze_calipers(
     *,
     command: Iterable[str] = (),
     called: Mapping[Path, str] | None = None,
+    files: Iterable[Path] = (),
 ) -> Drawn:
     """Measures calipers alone and writes ``markups.tsv`` into a folder.
 
     Args:
         inputs: with calipers and a map, without labels or traces.
         iron: as in :class:`.cortex.settings.Settings`.
-        out, progress, command, called: see :func:`analyze`.
+        out, progress, command, called, files: see :func:`analyze`.
 
     Raises:
         InputError: see :func:`analyze`.
@@ -205,6 +223,7 @@ def analyze_calipers(
     started, clock = provenance.now(), Clock()
     tell = progress or (lambda step, fraction: None)
     with OutputFolder(out) as folder:
+        provenance.keep_inputs(folder, [*inputs.files, *files], inputs.written())
         tell("reading", 0.0)
         with clock.step("reading"):
             contrasts = _contrasts(inputs, lambda step, done: tell(step, 0.5 * done))

@@ -276,6 +276,7 @@ def _measure(
     made = inputs.echoes.names if inputs.echoes else ()
     if arguments.iron and (unknown := set(settings["iron"]) - {*inputs.maps, *made}):
         raise InputError(f"--iron names {min(unknown)}, but no map has that name.")
+    files = [Path(arguments.settings)] if arguments.settings else []
     if _calipers_only(arguments):
         if beside.files or arguments.pdf:
             raise InputError(
@@ -289,6 +290,7 @@ def _measure(
             progress,
             command=command,
             called=called,
+            files=files,
         )
     return analyze(
         inputs,
@@ -302,6 +304,7 @@ def _measure(
         beside=beside,
         pdf=arguments.pdf,
         writer=writer,
+        files=files,
     )
 
 

@@ -24,6 +24,15 @@ from .study.tables import write_measures, write_profiles
 # NaN as 0 and 0 would then be the pial surface. A voxel at the pial surface gets this instead.
 SMALLEST = 1e-6
 
+# All files that a measurement may write, but for the maps that it makes and the provenance.
+RESULTS = (
+    "thickness.nii.gz", "corrected_thickness.nii.gz", "angle.nii.gz", "layers.nii.gz",
+    "depth_equidistant.nii.gz", "depth_equivolume.nii.gz", "measures.tsv", "profiles.tsv",
+    "markups.tsv", "trace_thickness.tsv", "trace_profiles.tsv", "comparison.tsv",
+    "comparison.json", "profile_comparison.tsv", "profile_comparison.json", "omissions.tsv",
+    "omissions.json", "report.html", "report.pdf", "scene.mrb",
+)  # fmt: skip
+
 
 class Clock:
     """Seconds per step."""

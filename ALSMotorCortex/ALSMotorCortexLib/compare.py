@@ -125,6 +125,7 @@ def compare_patient(
         read = read_controls(source)
         files = [("patient", path) for path in _patient_files(patient)]
         files += [("controls", path) for path in source.files]
+        folder.inputs.extend(path for _, path in files)
         tell("comparing", 0.3)
         found = placed(person, read, own)
         tell("writing", 0.7)

@@ -45,6 +45,11 @@ class Drawings:
     calipers: tuple[Path, ...] = ()
     map: str = ""
 
+    @property
+    def files(self) -> list[Path]:
+        """All that are read."""
+        return [*self.traces, *(path for pair in self.borders for path in pair), *self.calipers]
+
     def __bool__(self) -> bool:
         return bool(self.traces or self.borders or self.calipers)
 

@@ -87,6 +87,7 @@ def follow_up(
     tell = progress or (lambda step, fraction: None)
     with OutputFolder(out) as folder:
         tell("reading", 0.0)
+        folder.inputs.extend(inputs.files)
         found = _followed(inputs)
         tell("writing", 0.7)
         followed_tables.write_followed(folder.path, found.result)

@@ -144,6 +144,7 @@ def study(
         tell("writing", 0.9)
         _write_tables(folder.path, found)
         files = [*_files(measures, curves), Path(participants)]
+        folder.inputs.extend(files)
         inputs = [provenance.describe_table("table", path) for path in files]
         record = {
             "started": started,

@@ -157,6 +157,11 @@ class EchoSource:
     options: MapOptions = MapOptions()
     names: tuple[str, ...] = MEASURED
 
+    @property
+    def files(self) -> list[Path]:
+        """All that is read, be it files or a folder."""
+        return _files(self.paths, self.options)
+
     def record(self, maps: MapSet) -> dict[str, Any]:
         """How the maps were made, for the provenance."""
         return plain({"settings": asdict(self.options), "maps": dict(maps.details)})
@@ -189,6 +194,8 @@ def make_maps(
     started, clock = provenance.now(), time.perf_counter()
     tell = progress or (lambda step, fraction: None)
     with OutputFolder(out) as folder:
+        written = [f"{name}.nii.gz" for name in _DESCRIPTIONS]
+        provenance.keep_inputs(folder, _files(paths, options), written)
         maps = compute_maps(paths, options, lambda step, done: tell(step, 0.8 * done))
         tell("writing", 0.8)
         write_images(folder, maps.images, maps.geometry)
@@ -211,6 +218,10 @@ def make_maps(
         provenance.publish(folder, plain(record))
     tell("done", 1.0)
     return maps
+
+
+def _files(paths: Sequence[Path], options: MapOptions) -> list[Path]:
+    return [*paths, *options.phase, *([options.mask] if options.mask else [])]
 
 
 def compute_maps(

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib import analyze as analyze_module
 from ALSMotorCortexLib.analyze import AnalyzeInputs, RegionSource, analyze
-from ALSMotorCortexLib.analyze_writing import SMALLEST
+from ALSMotorCortexLib.analyze_writing import RESULTS, SMALLEST
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
@@ -95,6 +95,7 @@ def test_within_slices_angle_and_corrected_thickness_are_written_too(case, tmp_p
     result = analyze(case, tmp_path / "out", settings, report=False, scene=False)
     extra = {"angle.nii.gz", "corrected_thickness.nii.gz"}
     assert set(os.listdir(tmp_path / "out")) == {*IMAGES, *TABLES, *extra, "provenance.json"}
+    assert {*IMAGES, *TABLES, *extra} <= set(RESULTS)
     for name, values in (
         ("angle", result.angle),
         ("corrected_thickness", result.thickness_corrected),

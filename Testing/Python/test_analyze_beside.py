@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ALSMotorCortexLib import cli, pdf
+from ALSMotorCortexLib.analyze_writing import RESULTS
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.phantoms import Slab, make
 from ALSMotorCortexLib.study.nifti import write_nifti
@@ -79,6 +80,7 @@ def test_controls_and_readings_stand_in_the_report(case: Case) -> None:
     assert order == sorted(order)
     assert "12 controls at equal age and sex" in page
     row = rows_of(case.folder / "out" / "comparison.tsv")[0]
+    assert {p.name for p in (case.folder / "out").iterdir()} <= {*RESULTS, "provenance.json"}
     measured = next(r for r in rows_of(case.folder / "out" / "measures.tsv")
                     if r["measure"] == "thickness_mean")  # fmt: skip
     assert float(row["value"]) == pytest.approx(float(measured["value"]))

@@ -427,6 +427,60 @@ def test_output_is_checked_before_the_work(case, capfd, monkeypatch):
     assert "is a file" in refused(case, capfd, arguments)
 
 
+@pytest.mark.parametrize("role", ["labels", "map", "region", "settings", "mask"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_input_in_the_output_folder_is_kept(case, capfd, role, linked):
+    """Whether it is named there, or elsewhere through a link."""
+    if role == "settings":
+        data, name = b"{}", "provenance.json"
+    else:
+        array = case.slab.array if role == "labels" else np.ones(case.slab.array.shape, np.uint8)
+        data, name = case.save("x.nii.gz", array).read_bytes(), "layers.nii.gz"
+    if role == "mask":
+        name = "T2star.nii.gz"
+    path = given = case.out / name
+    path.write_bytes(data)
+    if linked:
+        given = case.folder / f"link-{name}"
+        try:
+            given.symlink_to(path)
+        except OSError:
+            pytest.skip("this system makes no links")
+    echoes = ["maps", "--echoes", str(case.map), str(case.labels), "--te", "1", "2"]
+    arguments = {
+        "labels": case.arguments(labels=given),
+        "map": case.arguments("--map", f"thickness={given}"),
+        "region": case.arguments("--region", f"hand={given}"),
+        "settings": case.arguments("--settings", str(given)),
+        "mask": [*echoes, "--mask", str(given), "--out", str(case.out)],
+    }[role]
+    before = {p.name: p.read_bytes() for p in case.out.iterdir()}
+    assert cli.main([*arguments, "--quiet"]) == cli.EXIT_INPUT
+    err = capfd.readouterr().err
+    assert f"{given} is an input" in err and "Choose another --out." in err
+    assert {p.name: p.read_bytes() for p in case.out.iterdir()} == before
+
+
+def test_maps_that_an_earlier_run_left_there_are_not_taken_away(case, capfd):
+    """A run takes away what an earlier one wrote, which here is what it measures."""
+    start = np.linspace(50, 150, case.slab.array.size, dtype=np.float32)
+    start = start.reshape(case.slab.array.shape)
+    echoes = [case.save(f"e{n}.nii.gz", start / 2**n) for n in range(2)]
+    maps = ["maps", "--echoes", *map(str, echoes), "--te", "10", "20", "--noise", "0.1"]
+    assert cli.main([*maps, "--out", str(case.out), "--quiet"]) == 0
+    path = case.out / "T2star.nii.gz"
+    before = path.read_bytes()
+    assert cli.main(case.arguments("--map", f"T2star={path}", "--quiet")) == cli.EXIT_INPUT
+    assert f"{path} is an input" in capfd.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_inputs_that_no_result_is_called_by_may_lie_in_the_output_folder(case, capfd):
+    arguments = case.arguments("--out", str(case.folder), "--map", f"T2={case.map}", "--quiet")
+    assert cli.main(arguments) == 0, capfd.readouterr().err
+    assert case.labels.exists() and case.map.exists()
+
+
 @pytest.mark.parametrize("scene", [False, True])
 def test_full_disk(case, tmp_path_factory, capfd, scene):
     """A real disk of 128 KiB where this user may mount one."""

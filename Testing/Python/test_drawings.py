@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ALSMotorCortexLib import cli
+from ALSMotorCortexLib.analyze_writing import RESULTS
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.drawings import Drawings, measure_drawings
 from ALSMotorCortexLib.study.nifti import write_nifti
@@ -87,6 +88,7 @@ def test_traces_make_the_label_map(window, tmp_path):
     thickness = float(measures["ribbon", "n/a", "thickness_mean"])
     assert thickness == pytest.approx(RING.thickness, abs=0.1)
     assert {"report.html", "scene.mrb", "thickness.nii.gz"} <= {p.name for p in out.iterdir()}
+    assert {p.name for p in out.iterdir()} <= {*RESULTS, "provenance.json"}
     along_it = rows(out / "trace_thickness.tsv")
     mean = np.mean([float(r["thickness"]) for r in along_it if r["markup"] == "upper"])
     shown = window[1]["upper"].GetMeasurement("Cortical thickness").GetValue()

@@ -29,10 +29,15 @@ class OutputFolder:
     The files are written into a hidden folder beside the output folder, or inside it where
     that is another disk or may not be written. If the process is killed outright, that
     hidden folder (its name ends in ``.partial``) stays and can be deleted.
+
+    Attributes:
+        inputs: files that the results are made from, to be filled by whoever reads them; a
+            result never takes the place of one.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
         self.given = Path(folder)
+        self.inputs: list[Path] = []
         self.folder = Path(os.path.realpath(folder))
         self._staging: Path | None = None
         self._made: list[Path] = []
@@ -67,6 +72,26 @@ class OutputFolder:
         assert self._staging is not None, "the folder is used outside its context"
         return self._staging / name
 
+    def keep_inputs(self, names: Iterable[str]) -> None:
+        """Refuses to go on where a result would take the place of an input.
+
+        Called early with all names that a run may write, it saves a long computation.
+
+        Args:
+            names: of files that are written to the folder or taken away from it.
+
+        Raises:
+            InputError: one of them is an input, maybe through a link.
+        """
+        inputs = {_identity(path): path for path in self.inputs}
+        for name in sorted(set(names)):
+            there = _identity(self.folder / name)
+            if there is not None and there in inputs:
+                raise InputError(
+                    f"{inputs[there]} is an input, and the results in {self.given} would replace "
+                    "it. Choose another --out."
+                )
+
     def publish(self, stale: Iterable[str] = (), last: str = "") -> None:
         """Moves the files into place; on an error what was there is put back.
 
@@ -83,12 +108,14 @@ class OutputFolder:
         """
         assert self._staging is not None, "the folder is used outside its context"
         names = sorted((p.name for p in self._staging.iterdir()), key=lambda n: (n == last, n))
+        stale = set(stale)
+        self.keep_inputs({*names, *stale})
         for name in names:
             _flush(self._staging / name)
         with signals_held() as came:
             try:
                 if self.folder.exists():
-                    self._move_in(names, set(stale) - set(names), last)
+                    self._move_in(names, stale - set(names), last)
                 else:
                     os.rename(self._staging, self.folder)
                 self._made.clear()
@@ -195,6 +222,15 @@ def signals_held() -> Iterator[list[int]]:
             signal.signal(kind, handler if handler is not None else signal.SIG_DFL)
         for number in came:
             signal.raise_signal(number)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What is the same for all paths to a file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _flush(path: Path) -> None:

@@ -85,6 +85,21 @@ def describe_outputs(folder: OutputFolder) -> dict[str, dict[str, Any]]:
     return {path.name: describe_output(path) for path in sorted(folder.path("").iterdir())}
 
 
+def keep_inputs(folder: OutputFolder, inputs: Iterable[Path], names: Iterable[str]) -> None:
+    """Refuses to replace an input, before a long computation.
+
+    Args:
+        folder: gets the inputs.
+        inputs: files that are read.
+        names: of all files that may be written beside the provenance.
+
+    Raises:
+        InputError: see :meth:`.outputs.OutputFolder.keep_inputs`.
+    """
+    folder.inputs.extend(inputs)
+    folder.keep_inputs({FILE, *names, *earlier_outputs(folder.folder)})
+
+
 def publish(folder: OutputFolder, record: Mapping[str, Any]) -> None:
     """Writes the record and moves everything into place, instead of what an earlier run wrote."""
     write(record, folder.path(FILE))

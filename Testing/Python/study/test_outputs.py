@@ -85,6 +85,25 @@ def test_what_someone_else_put_into_a_new_parent_stays(tmp_path):
     assert os.listdir(tmp_path / "study") == ["other"]
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "b.tsv", "foreign.txt"])
+def test_an_input_is_neither_replaced_nor_taken_away(out, tmp_path, name):
+    link = tmp_path / "link"
+    try:
+        link.symlink_to(out / name)
+    except OSError:
+        pytest.skip("this system makes no links")
+    with OutputFolder(out) as folder:
+        folder.inputs.append(link)
+        fill(folder, {"a.tsv": "new a"})
+        if name == "foreign.txt":
+            folder.publish(stale=["b.tsv"])
+        else:
+            with pytest.raises(InputError, match="link is an input"):
+                folder.publish(stale=["b.tsv"])
+            assert contents(out) == OLD
+    assert (out / name).read_text() == OLD[name]
+
+
 @pytest.mark.parametrize("failing", range(7))
 def test_a_failure_while_moving_puts_all_back(out, monkeypatch, failing):
     """Four new files and three old ones: each of the seven moves fails once."""
