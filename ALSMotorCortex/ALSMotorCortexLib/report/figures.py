@@ -93,14 +93,25 @@ class SlicePictures:
 
     def map(self, name: str) -> str:
         """One map and the measured borders."""
-        picture = _image(png(gray_index(self._values(name)), GRAYS), self.window)
+        picture = _image(png(self._map_grays(name), GRAYS), self.window)
         return self._svg(f"Map {name} and measured borders", picture, *self._borders())
 
     def map_scale(self, name: str) -> str:
         """What the grays of :meth:`map` stand for; empty where the map has but one value."""
-        low, high = gray_range(self._values(name))
+        low, high = self._gray_range(self._values(name))
         unit = words.unit_name(self.measurement.units.get(name, ""))
         return colour_bar(("000000", "ffffff"), low, high, unit, name) if high > low else ""
+
+    def _map_grays(self, name: str) -> NDArray[np.uint8]:
+        values = self._values(name)
+        return gray_index(values, self._gray_range(values))
+
+    def _gray_range(self, values: NDArray) -> tuple[float, float]:
+        """Gray and white matter fill the range of grays. CSF, often far brighter, may lie
+        beyond: with it the differences within the cortex would be lost."""
+        codes = tissue_codes(self._labels(), self.measurement.settings)
+        names = [name for name, *_ in TISSUES]
+        return gray_range(values, [codes == 1 + names.index(name) for name in ("gm", "wm")])
 
     def _values(self, name: str) -> NDArray:
         return slice_values(self.maps[name], self.part.view, self.part.index, self.window)
@@ -140,8 +151,8 @@ class SlicePictures:
         return slice_labels(self.labels, self.part.view, self.part.index, self.window)
 
     def _gray(self) -> NDArray[np.uint8]:
-        for image in self.maps.values():
-            return gray_index(slice_values(image, self.part.view, self.part.index, self.window))
+        for name in self.maps:
+            return self._map_grays(name)
         grays = np.array([0, *(LABEL_GRAYS[name] for name, *_ in TISSUES)], np.uint8)
         return grays[tissue_codes(self._labels(), self.measurement.settings)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,21 +75,31 @@ def scale_index(values: NDArray, inside: NDArray, low: float, high: float) -> ND
     return np.where(inside, np.where(known, index, 255), 0).astype(np.uint8)
 
 
-def gray_range(values: NDArray) -> tuple[float, float]:
-    """What black and white stand for: the 1st and the 99th percentile of the finite values."""
-    known = values[np.isfinite(values)]
-    if not known.size:
+def gray_range(values: NDArray, groups: Sequence[NDArray] = ()) -> tuple[float, float]:
+    """What black and white stand for: the 1st and the 99th percentile of the finite values.
+
+    Args:
+        values: of the picture.
+        groups: masks of its parts that must be told apart, such as tissues. The range then
+            reaches over the percentiles of each of them that has values, however small it is;
+            what lies elsewhere may be beyond black or white.
+    """
+    finite = np.isfinite(values)
+    parts = [values[mask & finite] for mask in groups]
+    ranges = [np.percentile(part, [1, 99]) for part in parts if part.size]
+    if not ranges and finite.any():
+        ranges = [np.percentile(values[finite], [1, 99])]
+    if not ranges:
         return 0.0, 0.0
-    low, high = np.percentile(known, [1, 99])
-    return float(low), float(high)
+    return float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
 
 
-def gray_index(values: NDArray) -> NDArray[np.uint8]:
-    """0 to 255 over :func:`gray_range`; 0 where NaN."""
+def gray_index(values: NDArray, ends: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+    """0 to 255 from one of ``ends`` to the other, or over :func:`gray_range`; 0 where NaN."""
     known = np.isfinite(values)
     if not known.any():
         return np.zeros(values.shape, np.uint8)
-    low, high = gray_range(values)
+    low, high = ends or gray_range(values)
     if not high > low:
         return np.where(known, 128, 0).astype(np.uint8)
     share = (np.where(known, values, low) - low) / (high - low)

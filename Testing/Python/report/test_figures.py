@@ -94,7 +94,36 @@ def test_label_pixels_carry_the_tissue_and_nothing_else():
                                          1: figures.TISSUES[2]}.items():  # fmt: skip
         assert (overlay[tissue == label] == raster.rgba(colour, alpha)).all()
     values = slices.slice_values(p.maps["T2star"], p.part.view, p.part.index, p.window)
-    assert (gray[..., 0] == raster.gray_index(values)).all()
+    range_ = raster.gray_range(values, [tissue == 3, tissue == 2])
+    assert (gray[..., 0] == raster.gray_index(values, range_)).all()
+
+
+def test_cortex_and_white_matter_fill_the_grays_of_a_map_with_bright_csf():
+    """As in a T2* map: 25 to 45 ms in the tissue, twice that in CSF."""
+    p = pictures()
+    tissue = slices.slice_labels(p.labels, p.part.view, p.part.index, p.window)
+    array = np.full(p.labels.array.shape, 100.0, np.float32)
+    gray = p.labels.array == 3
+    array[gray] = np.resize(np.linspace(25, 45, 97), np.count_nonzero(gray))
+    array[p.labels.array == 2] = 30.0
+    p = dataclasses.replace(p, maps={"T2star": dataclasses.replace(p.labels, array=array)})
+    for svg in (p.map("T2star"), p.labelled()):
+        shades = layers(svg)[0][..., 0]
+        assert np.ptp(shades[tissue == 3].astype(int)) > 250
+        assert (shades[tissue == 1] == 255).all()
+        white = shades[tissue == 2]
+        assert 50 < white.min() == white.max() < 80
+
+
+def test_a_part_of_a_picture_counts_however_small_it_is():
+    values = np.full((100, 100), 5.0)
+    small = np.zeros(values.shape, bool)
+    small[0, :10] = True
+    values[small] = np.linspace(1, 2, 10)
+    assert raster.gray_range(values)[0] == 5
+    low, high = raster.gray_range(values, [small, ~small])
+    assert 1 <= low < 1.1 and high == 5
+    assert raster.gray_range(values, [np.zeros_like(small)]) == raster.gray_range(values)
 
 
 def test_labels_lie_below_where_there_is_no_map():
