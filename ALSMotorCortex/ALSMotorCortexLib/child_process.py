@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 
+from .study.outputs import signals_held
+
 
 def end_with_parent() -> None:
     """Ends this process when the one that started it ends, so that none works for nobody."""
@@ -28,13 +30,18 @@ def interruption_kept_back() -> Iterator[None]:
     """Ctrl-C waits until the block is left, and never comes to a process that starts within it.
 
     It would also come while that process loads Python, which says so at length. The process that
-    started it gets Ctrl-C, too, and ends it.
+    started it gets Ctrl-C, too, and ends it. Termination waits as well, so that none is left half
+    started.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    from multiprocessing import resource_tracker  # not on Windows
+
+    with signals_held():
+        resource_tracker.ensure_running()  # else the start does it, and lets Ctrl-C in again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

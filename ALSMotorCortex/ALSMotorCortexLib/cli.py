@@ -14,13 +14,14 @@ tell at the end than the folder, ``closing(arguments, result)``. It is listed in
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -71,15 +72,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done; 2 input that cannot be used, told in a sentence on standard error; 130 and 143
     interrupted and terminated; 1 a fault in this software.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    heard, before = _hear_signals()
+    try:
+        return _status(list(sys.argv[1:] if argv is None else argv), heard)
+    finally:
+        for kind, handler in before.items():
+            # A handler that was not set from Python cannot be set again from it.
+            signal.signal(kind, handler if handler is not None else signal.SIG_DFL)
+
+
+def run_and_leave() -> None:
+    """Runs the command of this process and ends it. Signals stay ignored once results are there."""
+    heard, _ = _hear_signals()
+    _leave(_status(sys.argv[1:], heard))
+
+
+def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> int:
     debug = "--debug" in argv
     try:
-        with _termination_raises():
+        try:
             arguments = _parser().parse_args(argv)
             if arguments.command is None:
                 raise InputError(f"Name a command: {', '.join(COMMANDS)}. See {PROGRAM} --help.")
             _run(arguments, argv)
+        except Exception as error:
+            # Some libraries make an error of their own of an interruption while they load.
+            if heard:
+                raise heard[-1] from error
+            raise
     except SystemExit as leaving:  # --help and --version
+        with suppress(OSError):
+            _to_stdout("")
         return int(leaving.code or 0)
     except InputError as error:
         return _failed(f"Error: {error}", EXIT_INPUT)
@@ -110,12 +133,46 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
     command = COMMANDS[arguments.command]
+    if not arguments.out.strip():
+        raise InputError("The name of the output folder is empty. Name a folder for the results.")
     with _progress(arguments.quiet) as progress:
         result = command.run(arguments, [PROGRAM, *argv], progress)
-    _tell_findings(result.findings, arguments.quiet)
-    if not arguments.quiet:
-        closing = getattr(command, "closing", None)
-        print(closing(arguments, result) if closing else f"Results are in {arguments.out}.")
+    _ignore_signals()  # the results are in place; there is nothing left to stop
+    with suppress(OSError):  # standard error is closed: there is nobody to tell
+        _tell_findings(result.findings, arguments.quiet)
+    if arguments.quiet:
+        return
+    closing = getattr(command, "closing", None)
+    there = f"Results are in {arguments.out}"
+    try:
+        _to_stdout(closing(arguments, result) if closing else f"{there}.")
+    except OSError as error:
+        raise InputError(
+            f"{there} and complete, but standard output cannot be written "
+            f"({error.strerror or error}). With --quiet nothing is written to it."
+        ) from None
+
+
+def _to_stdout(text: str) -> None:
+    """Prints a line, if any, and all that waits to be printed. A reader that has gone is no error.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        if text:
+            print(text)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # What could not be written is thrown away, for Python would try again at its end.
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        # Windows calls a closed pipe EINVAL.
+        if not isinstance(error, BrokenPipeError) and error.errno != errno.EINVAL:
+            raise
 
 
 def _failed(text: str, status: int) -> int:
@@ -171,21 +228,33 @@ def _parser() -> _Parser:
     return parser
 
 
-@contextmanager
-def _termination_raises() -> Iterator[None]:
-    """SIGTERM raises within the block, so that temporary files are removed."""
+def _hear_signals() -> tuple[list[type[KeyboardInterrupt]], dict[signal.Signals, Any]]:
+    """SIGTERM raises from now on, so that temporary files are removed, as Ctrl-C does.
+
+    Where Ctrl-C does something else than Python's usual, it still does.
+
+    Returns:
+        a list that gets what is raised, and the handlers until now.
+    """
+    heard: list[type[KeyboardInterrupt]] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return heard, {}
 
     def stop(number: int, frame: Any) -> None:
-        raise Terminated
+        heard.append(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+        raise heard[-1]
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, stop)
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+    return heard, before
+
+
+def _ignore_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, signal.SIG_IGN)
 
 
 @contextmanager
@@ -237,4 +306,4 @@ def _leave(status: int) -> None:
 
 
 if __name__ == "__main__":
-    _leave(main())
+    run_and_leave()

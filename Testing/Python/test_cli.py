@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,6 +198,9 @@ def test_maps(case, capfd):
         ([], f"Name a command: {', '.join(cli.COMMANDS)}. See"),
         (["analyse"], "invalid choice: 'analyse'"),
         (["analyze"], "required: --out"),
+        (["analyze", "--labels", "a", "--out", ""], "output folder is empty"),
+        (["maps", "--echoes", "a", "--out", " "], "output folder is empty"),
+        (["bids", "a", "", "participant"], "output folder is empty"),
         (["analyze", "--labels", "a", "--out", "b", "--lables", "c"], "--lables"),
         (["analyze", "--labels", "a", "--out", "b", "--layers", "x"], "--layers"),
         (["analyze", "--labels", "a", "--out", "b", "--map", "x="], "--map NAME=FILE"),
@@ -556,6 +560,106 @@ def test_interruption(case, kind, status, word, program, step, scene):
     assert process.returncode == status
     assert word in rest and "Traceback" not in rest and rest.count("\n") == 1
     assert case.untouched()
+
+
+def run_process(program: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess:
+    """Runs a program that can be interrupted."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **more,
+    )
+
+
+# Ctrl-C comes while a library loads, which says that it cannot be loaded.
+LOADING = """
+import os, signal
+from ALSMotorCortexLib import analyze_command, cli
+def run(*arguments):
+    try:
+        os.kill(os.getpid(), signal.{kind})
+        signal.pause()
+    except BaseException:
+        pass
+    raise ImportError("IMPORTANT: PLEASE READ THIS")
+analyze_command.run = run
+cli.run_and_leave()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.parametrize(
+    "kind, status, text", [("SIGINT", 130, "Interrupted"), ("SIGTERM", 143, "Terminated")]
+)
+def test_an_interruption_that_a_library_makes_an_error_of(case, kind, status, text):
+    done = run_process(LOADING.format(kind=kind), *case.arguments())
+    assert done.returncode == status
+    assert done.stderr == f"{text}. No results were changed.\n"
+
+
+# Signals come when the results are there: before it says so, then, and while Python ends.
+LATE = """
+import atexit, os, signal
+from ALSMotorCortexLib import analyze_command, cli
+def both():
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), kind)
+before = analyze_command.closing
+def closing(*arguments):
+    both()
+    return before(*arguments)
+analyze_command.closing = closing
+atexit.register(both)
+cli.run_and_leave()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+def test_signals_that_come_after_the_results_do_nothing(case):
+    done = run_process(LATE, *case.arguments(), stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Results are in")
+    assert "Traceback" not in done.stderr and "Interrupted" not in done.stderr
+
+
+def test_the_callers_handlers_of_signals_are_set_again(case):
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    assert cli.main([*case.arguments(), "--quiet"]) == 0
+    assert {kind: signal.getsignal(kind) for kind in before} == before
+
+
+MAIN = "from ALSMotorCortexLib import cli; cli.run_and_leave()"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("arguments", [["--help"], None])
+def test_nobody_reads_what_is_printed(case, arguments):
+    """As in ``als-motor-cortex analyze ... | true``."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = run_process(MAIN, *(arguments or [*case.arguments()]), stdout=theirs)
+    finally:
+        os.close(theirs)
+    assert done.returncode == 0
+    assert "Error" not in done.stderr and "Broken" not in done.stderr
+    assert arguments or (case.out / "provenance.json").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+def test_standard_output_that_is_full(case):
+    with open("/dev/full", "w") as full:
+        done = run_process(MAIN, *case.arguments(), stdout=full)
+        assert done.returncode == 2
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(f"Error: Results are in {case.out} and complete, but")
+        assert "No space left" in last
+        assert run_process(MAIN, *case.arguments(), "--quiet", stdout=full).returncode == 0
+    assert (case.out / "provenance.json").exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), ZeroDivisionError(), MemoryError()])

@@ -119,6 +119,39 @@ def test_with_slicer_loaded_there_is_no_process():
         assert isinstance(writer, WriterHere)
 
 
+# Says whether Ctrl-C and termination that come while a process starts are seen before its end.
+KEPT_BACK = """
+import os, signal
+from multiprocessing import resource_tracker
+from ALSMotorCortexLib.child_process import interruption_kept_back
+try:
+    with interruption_kept_back():
+        resource_tracker.ensure_running()  # as a process does that starts another one
+        blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        os.kill(os.getpid(), signal.{kind})
+        print(blocked, "whole", flush=True)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.parametrize(
+    "kind, rest, status", [("SIGINT", ["interrupted"], 0), ("SIGTERM", [], -15)]
+)
+def test_signals_wait_until_a_process_is_started(kind, rest, status):
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT_BACK.format(kind=kind)],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert done.stdout.splitlines() == ["True whole", *rest]
+    assert done.returncode == status
+
+
 # Loads nothing of Slicer itself, and says which process does.
 STARTED = """
 import sys, time
