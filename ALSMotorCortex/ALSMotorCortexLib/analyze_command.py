@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import compare_command, maps_command, pdf
 from .cortex.errors import InputError
 from .scene_process import SceneWriter, scene_writer
+from .study.regular import check_regular
 
 if TYPE_CHECKING:
     from .analyze import AnalyzeInputs
@@ -459,6 +460,7 @@ def _unique(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
 
 
 def _settings_file(path: str) -> dict[str, Any]:
+    check_regular(path)
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -22,6 +22,7 @@ from ALSMotorCortexLib.cortex.phantoms import Slab, make
 from ALSMotorCortexLib.scene_process import has_slicer
 from ALSMotorCortexLib.study.nifti import write_nifti
 
+MAIN = "from ALSMotorCortexLib import cli; cli.run_and_leave()"
 TISSUES = ["--gm", "3", "--wm", "2", "--csf", "1"]
 FAST = ["--no-report", "--no-scene"]
 LIBRARY = Path(cli.__file__).parent
@@ -50,6 +51,12 @@ class Case:
     def save(self, name: str, array: np.ndarray, grid: Grid | None = None) -> Path:
         write_nifti(Image(array, grid or self.slab.grid), self.folder / name)
         return self.folder / name
+
+    def echoes(self) -> list[Path]:
+        """Two, the second half as bright."""
+        start = np.linspace(50, 150, self.slab.array.size, dtype=np.float32)
+        start = start.reshape(self.slab.array.shape)
+        return [self.save(f"e{n}.nii.gz", start / 2**n) for n in range(2)]
 
     def edit(self, path: Path, form: str, offset: int, *values: float) -> Path:
         raw = bytearray(gzip.decompress(path.read_bytes()))
@@ -178,11 +185,17 @@ def test_version(capsys):
 
 def test_maps(case, capfd):
     """Two echoes that fall by half in 10 ms: T2* = 10 / ln 2."""
-    start = np.linspace(50, 150, case.slab.array.size, dtype=np.float32)
-    start = start.reshape(case.slab.array.shape)
-    echoes = [str(case.save(f"e{n}.nii.gz", start / 2**n)) for n in range(2)]
     out = case.folder / "maps"
-    arguments = ["maps", "--echoes", *echoes, "--te", "10", "20", "--out", str(out)]
+    arguments = [
+        "maps",
+        "--echoes",
+        *map(str, case.echoes()),
+        "--te",
+        "10",
+        "20",
+        "--out",
+        str(out),
+    ]
     assert cli.main([*arguments, "--noise", "0.1"]) == 0
     assert capfd.readouterr().out == f"Results are in {out}.\n"
     t2star = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "T2star.nii.gz")))
@@ -315,6 +328,32 @@ def test_bad_files(case, capfd, role, make_file, message):
     }[role]
     err = refused(case, capfd, arguments)
     assert message in err and str(path) in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize(
+    "role", ["labels", "map", "region", "settings", "trace", "reading", "echoes", "mask"]
+)
+def test_a_pipe_is_not_waited_for(case, role):
+    """Nobody writes into it, so reading it would never end."""
+    pipe = case.folder / "pipe.nii.gz"
+    os.mkfifo(pipe)
+    echo, later = case.echoes()
+    maps = ["maps", "--te", "1", "2", "--out", str(case.out), "--echoes", str(echo)]
+    arguments = {
+        "labels": case.arguments(labels=pipe),
+        "map": case.arguments("--map", f"T2star={pipe}"),
+        "region": case.arguments("--region", f"hand={pipe}:1"),
+        "settings": case.arguments("--settings", str(pipe)),
+        "trace": case.arguments("--map", f"T2star={case.map}", "--trace", str(pipe)),
+        "reading": case.arguments("--reading", str(pipe), "--case", "7"),
+        "echoes": [*maps, str(pipe)],
+        "mask": [*maps, str(later), "--mask", str(pipe)],
+    }[role]
+    done = run_process(MAIN, *arguments, "--quiet")
+    assert done.returncode == cli.EXIT_INPUT
+    assert done.stderr.count("\n") == 1 and f"{pipe} is a pipe or a device" in done.stderr
+    assert case.untouched()
 
 
 @pytest.mark.parametrize("value, message", [(np.nan, "NaN"), (np.inf, "infinite"), (2.4, "2.4")])
@@ -467,9 +506,7 @@ def test_an_input_in_the_output_folder_is_kept(case, capfd, role, linked):
 
 def test_maps_that_an_earlier_run_left_there_are_not_taken_away(case, capfd):
     """A run takes away what an earlier one wrote, which here is what it measures."""
-    start = np.linspace(50, 150, case.slab.array.size, dtype=np.float32)
-    start = start.reshape(case.slab.array.shape)
-    echoes = [case.save(f"e{n}.nii.gz", start / 2**n) for n in range(2)]
+    echoes = case.echoes()
     maps = ["maps", "--echoes", *map(str, echoes), "--te", "10", "20", "--noise", "0.1"]
     assert cli.main([*maps, "--out", str(case.out), "--quiet"]) == 0
     path = case.out / "T2star.nii.gz"
@@ -630,9 +667,6 @@ def test_the_callers_handlers_of_signals_are_set_again(case):
     before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
     assert cli.main([*case.arguments(), "--quiet"]) == 0
     assert {kind: signal.getsignal(kind) for kind in before} == before
-
-
-MAIN = "from ALSMotorCortexLib import cli; cli.run_and_leave()"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")

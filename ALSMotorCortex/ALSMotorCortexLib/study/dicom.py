@@ -107,6 +107,8 @@ _Stacks = dict[tuple[str, float], list[_Frame]]
 
 def is_dicom(path: Path) -> bool:
     """Whether a file starts as DICOM files do."""
+    if not path.is_file():  # a pipe could keep us waiting
+        return False
     try:
         with open(path, "rb") as stream:
             return stream.read(132)[128:] == b"DICM"

@@ -26,6 +26,7 @@ from ..cortex.result import Finding
 from . import images, provenance
 from .images import ImageFile
 from .nifti import NiftiGeometry
+from .regular import check_regular
 
 # Gradient echoes lie between 0.03 ms (ultrashort) and about 100 ms, so a longest echo time
 # under 0.5 is in seconds (BIDS), and one above 500 is in something else altogether.
@@ -413,6 +414,7 @@ def _nifti_head(path: Path) -> bytes:
     """The 348 bytes of a NIfTI-1 header (nifti1.h); empty for anything else."""
     if not _NIFTI.search(path.name):
         return b""
+    check_regular(path)
     try:
         with open(path, "rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"

@@ -23,6 +23,7 @@ from ..cortex.result import Finding
 from . import nifti
 from .nifti import NiftiGeometry, check_dimensions, no_spacing, not_orthogonal
 from .quiet import quiet_stderr
+from .regular import check_regular
 
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's LPS to RAS
 
@@ -143,6 +144,7 @@ def named_file(text: str, option: str) -> tuple[str, str]:
 
 
 def _bytes(path: Path) -> bytes:
+    check_regular(path)
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder. Give the image file in it.")

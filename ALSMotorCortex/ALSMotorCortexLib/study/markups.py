@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..cortex.drawn import RECORD
 from ..cortex.errors import InputError
+from .regular import check_regular
 
 # Slicer writes the number of an ITK coordinate system in old files: 0 is RAS, 1 is LPS.
 _SYSTEMS = {"LPS": (-1, -1, 1), "RAS": (1, 1, 1), "0": (1, 1, 1), "1": (-1, -1, 1)}
@@ -73,6 +74,7 @@ def read_markups(path: str | os.PathLike) -> list[Markup]:
         InputError: the file is missing, cannot be read, or is not a markups file.
     """
     path = Path(path)
+    check_regular(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..cortex.errors import InputError
 from .outputs import FULL
+from .regular import check_regular
 from .tables import MISSING
 
 HEMISPHERES = ("left", "right")
@@ -112,6 +113,7 @@ def read_table(path: str | os.PathLike) -> tuple[list[str], list[tuple[int, dict
             a row with another number of cells than the header.
     """
     path = Path(path)
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

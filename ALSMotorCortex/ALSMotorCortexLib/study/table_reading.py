@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cortex.errors import InputError
+from .regular import check_regular
 
 MISSING_WORDS = {"", "n/a", "na", "nan", "none", "null", "#n/a", "-"}
 
@@ -85,6 +86,7 @@ def read_table(path: Path) -> Table:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines that are not empty, with their numbers."""
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
