@@ -125,7 +125,7 @@ def orientation_findings(path: Path, header: Header, grid: Grid) -> tuple[Findin
         return (
             Finding(
                 "no_orientation",
-                f"{path.name} does not say how it lies in the head (qform_code and sform_code "
+                f"{path} does not say how it lies in the head (qform_code and sform_code "
                 "are 0). Left, right and slice planes may be wrong.",
                 warning=True,
             ),
@@ -145,7 +145,7 @@ def orientation_findings(path: Path, header: Header, grid: Grid) -> tuple[Findin
     return (
         Finding(
             "two_orientations",
-            f"{path.name} states two orientations (qform and sform), up to {apart:.2f} mm apart. "
+            f"{path} states two orientations (qform and sform), up to {apart:.2f} mm apart. "
             f"The {used} is used, as ITK and Slicer do.",
             warning=True,
         ),
@@ -210,6 +210,19 @@ def no_spacing(path: Path, axis: str = "") -> InputError:
     return InputError(
         f"{path} has a voxel spacing of zero, or none,{along} in its header. "
         "Write the true spacing in mm into the header."
+    )
+
+
+def negative_spacing(path: Path, spacing: NDArray, axis: str = "") -> InputError:
+    """The error that an axis has a spacing below zero.
+
+    It cannot be known whether only the sign is wrong, or the axis is meant to be turned round.
+    """
+    along = f" along axis {axis}" if axis else ""
+    return InputError(
+        f"{path} has a negative voxel spacing, {float(np.min(spacing)):.4g} mm{along}, in its "
+        "header. Write the true spacing, which is above zero, into the header; which way the "
+        "axes run is for the orientation to say."
     )
 
 
@@ -311,6 +324,8 @@ def _check_header(path: Path, header: Header) -> None:
     if not (np.isfinite(spacing).all() and (np.abs(spacing) > 1e-6).all()):
         axis = "ijk"[int(np.argmax(~(np.isfinite(spacing) & (np.abs(spacing) > 1e-6))))]
         raise no_spacing(path, axis)
+    if (spacing < 0).any():
+        raise negative_spacing(path, spacing, "ijk"[int(np.argmin(spacing))])
     if header.sform_code > 0:
         _check_sform(path, header)
 

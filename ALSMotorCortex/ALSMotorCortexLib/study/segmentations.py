@@ -73,7 +73,7 @@ class LabelFile:
         names = [s.name for s in self.segments]
         if isinstance(wanted, str):
             # A segment's name may hold a comma itself.
-            wanted = [wanted] if wanted in names else re.split(r"\s*,\s*", wanted.strip())
+            wanted = [wanted] if wanted in names else _entries(wanted, option)
         elif not isinstance(wanted, (list, tuple)):
             wanted = [wanted]  # type: ignore[list-item]
         return [self._one(str(item), option) for item in wanted]
@@ -195,7 +195,7 @@ class LabelFile:
         return (
             Finding(
                 "segments_overlap",
-                f"Segments of {self.file.path.name} overlap in {number} voxels, for example at "
+                f"Segments of {self.file.path} overlap in {number} voxels, for example at "
                 f"R {r:.1f}, A {a:.1f}, S {s:.1f} mm. There the first of these wins: {order}.",
                 warning=True,
                 ras=(r, a, s),
@@ -281,3 +281,19 @@ def _labels_in(array: NDArray) -> tuple[int, ...]:
         counts = np.bincount((array.astype(np.int64) - low).ravel())
         return tuple(int(v) + low for v in np.flatnonzero(counts))
     return tuple(int(v) for v in np.unique(array))
+
+
+def _entries(text: str, option: str) -> list[str]:
+    """The entries of a list with commas. Raises: InputError: one of them is empty."""
+    entries = re.split(r"\s*,\s*", text.strip())
+    if len(entries) > 1 and "" in entries:
+        place = (
+            "before its first comma" if not entries[0]
+            else "between two commas" if "" in entries[1:-1]
+            else "after its last comma"
+        )  # fmt: skip
+        raise InputError(
+            f"{option} {text} has an empty entry {place}. Take the comma out, or write the label "
+            "that is missing."
+        )
+    return entries

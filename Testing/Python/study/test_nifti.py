@@ -230,6 +230,7 @@ BROKEN = {
     "5D": ([("6h", 40, (5, 6, 5, 2, 1, 2))], "5 dimensions"),
     "2D": ([("3h", 40, (2, 6, 5))], "2 dimensions .6 x 5."),
     "no dimensions": ([("h", 40, (0,))], "dimensions are not valid"),
+    "negative spacing": ([("f", 80, (-0.2,))], "negative voxel spacing, -0.2 mm along axis i"),
     "negative size": ([("4h", 40, (3, 6, -5, 4))], "dimensions are not valid"),
     "more voxels than bytes": ([("4h", 40, (3, 6, 5, 40))], "promises 4800 bytes"),
     "colour": ([("h", 70, (128,))], "one real number per voxel"),
@@ -259,6 +260,7 @@ def test_differing_orientations_are_told(written, capfd):
     edited(written, ("f", 280 + 12, (-30.0,)))  # srow_x's offset, 1.5 mm away
     (finding,) = read_image(written).findings
     assert finding.warning and "1.50 mm apart" in finding.message
+    assert finding.message.startswith(f"{written} states")
     x = read_image(written).image.grid.ijk_to_ras[0, 3]
     used = {"qform": -31.5, "sform": -30.0}[finding.message.split(". The ")[1].split()[0]]
     assert x == pytest.approx(used, abs=1e-4)
@@ -268,7 +270,7 @@ def test_differing_orientations_are_told(written, capfd):
 def test_no_orientation_is_told(written):
     edited(written, ("2h", 252, (0, 0)))
     (finding,) = read_image(written).findings
-    assert finding.code == "no_orientation"
+    assert finding.code == "no_orientation" and finding.message.startswith(f"{written} does")
 
 
 @given(st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=6))
