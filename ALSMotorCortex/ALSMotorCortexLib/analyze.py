@@ -126,7 +126,8 @@ def analyze(
         files: others that the settings come from, and which the results must not replace.
 
     Returns:
-        the measurement, with what was found on reading and the time of every step.
+        the measurement, with what was found on reading and the time of every step. Its
+        findings name files as they were given, also where ``called`` hides that in the results.
 
     Raises:
         InputError: the input cannot be measured or the results cannot be written. The
@@ -193,11 +194,12 @@ def analyze(
             tell("printing", 0.93)
             with clock.step("pdf"):
                 lacking = write_pdf(folder.path("report.html"), folder.path("report.pdf"))
-            result = replace(result, findings=(*result.findings, *lacking))
+            every = (*every, *lacking)
         tell("finishing", 0.97)
         _finish(folder, record, clock)
         tell("done", 1.0)
-    return replace(result, seconds=clock.seconds)
+    # Written results call files what stands for them; who ran this knows them by their names.
+    return replace(result, seconds=clock.seconds, findings=every)
 
 
 def analyze_calipers(

@@ -312,6 +312,20 @@ def test_slicer_reads_the_tables(run, name):
             assert table.GetValueByName(index, column).ToString() == text
 
 
+def test_what_is_told_names_files_as_given_and_what_is_written_does_not(case, tmp_path):
+    labels = tmp_path / "Quixotic.nii.gz"
+    raw = bytearray(gzip.decompress(case.labels.read_bytes()))
+    raw[252:256] = bytes(4)  # qform_code and sform_code
+    labels.write_bytes(gzip.compress(bytes(raw)))
+    inputs, out = AnalyzeInputs(labels=labels), tmp_path / "out"
+    result = analyze(inputs, out, TISSUES, scene=False, called={labels: "labels.nii.gz"})
+    (told,) = [f.message for f in result.findings if f.code == "no_orientation"]
+    assert told.startswith(f"{labels} does not say")
+    for name in ("report.html", "provenance.json"):
+        text = (out / name).read_text()
+        assert "labels.nii.gz does not say" in text and "Quixotic" not in text
+
+
 def test_labels_of_another_format_give_the_same(case, run, tmp_path):
     """A grid that comes without NIfTI fields is written from its matrix."""
     out, _ = run
