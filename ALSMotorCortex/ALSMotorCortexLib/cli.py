@@ -176,7 +176,8 @@ def _to_stdout(text: str) -> None:
 
 
 def _failed(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
+    with suppress(OSError):
+        print(text, file=sys.stderr)
     return status
 
 
@@ -281,7 +282,8 @@ class ProgressLine:
 
     def __call__(self, step: str, fraction: float) -> None:
         text = f"{100 * min(max(fraction, 0), 1):3.0f} %  {step}"
-        with self._lock:
+        # The work goes on where nobody reads how far it is.
+        with self._lock, suppress(OSError):
             if self._live and text != self._shown:
                 self._stream.write(f"\r\x1b[K{text}")
             elif not self._live and step != self._shown[7:]:
@@ -292,8 +294,9 @@ class ProgressLine:
     def close(self) -> None:
         """Clears the line on a terminal."""
         if self._live:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            with suppress(OSError):
+                self._stream.write("\r\x1b[K")
+                self._stream.flush()
 
 
 def _leave(status: int) -> None:

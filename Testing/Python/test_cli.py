@@ -604,11 +604,10 @@ def run_process(program: str, *arguments: str, **more: Any) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
-        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        **more,
+        **{"stderr": subprocess.PIPE, **more},
     )
 
 
@@ -682,6 +681,20 @@ def test_nobody_reads_what_is_printed(case, arguments):
     assert done.returncode == 0
     assert "Error" not in done.stderr and "Broken" not in done.stderr
     assert arguments or (case.out / "provenance.json").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("option, status", [("--no-pdf-at-all", 2), ("--no-scene", 0)])
+def test_nobody_reads_the_messages_either(case, option, status):
+    """As in ``als-motor-cortex analyze ... 2>&1 | true``."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = run_process(MAIN, *case.arguments(option), stdout=theirs, stderr=theirs)
+    finally:
+        os.close(theirs)
+    assert done.returncode == status
+    assert (case.out / "provenance.json").exists() == (status == 0)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
