@@ -26,6 +26,13 @@ CUT, PIAL, WHITE, GRAY = 0, 1, 2, 3
 MARGIN = 12
 """Voxels kept around the gray matter, so that its borders can be smoothed undisturbed."""
 
+SAMPLED = 4000
+"""Voxels of each side that the label style is judged by; far more than a share needs."""
+
+LINE, SOLID = 0.75, 0.25
+"""Share of the voxels beside gray matter that have nothing behind them from which on a side is a
+line, and share of voxels amid their own kind from which on it is none."""
+
 FEW = 6
 """Labels up to which it is faster to compare with each of them than to look them up."""
 
@@ -100,6 +107,7 @@ def make_ribbon(labels: Image, settings: Settings) -> Ribbon:
             "All gray matter lies in pieces that are too small to measure. Lower "
             "drop_islands_mm3, or check the label map."
         )
+    findings += _style_findings(tissue, settings, axes)
     line = None
     if settings.label_style == "rim":
         line = (tissue == PIAL) | (tissue == WHITE)
@@ -321,6 +329,56 @@ def _touching(tissue: NDArray[np.uint8], a: int, b: int, axis: int) -> NDArray[n
     near, far = faces(tissue.shape, axis)
     first, second = tissue[near], tissue[far]
     return ((first == a) & (second == b)) | ((first == b) & (second == a))
+
+
+def _style_findings(
+    tissue: NDArray[np.uint8], settings: Settings, axes: tuple[int, ...]
+) -> list[Finding]:
+    """Whether the labels plainly are of the other style than they are said to be."""
+    shares = [_line_and_solid(tissue, code, axes) for code in (WHITE, PIAL)]
+    if settings.label_style == "tissue" and all(line >= LINE for line, _ in shares):
+        message = (
+            "White matter and CSF are lines one voxel thick with unlabelled voxels behind them, "
+            "as in LayNii's rim files. If this is one, give --label-style rim: then the borders "
+            "run through the middle of the lines, and the thickness is about one voxel greater."
+        )
+    elif settings.label_style == "rim" and all(solid >= SOLID for _, solid in shares):
+        message = (
+            "White matter and CSF are solid and no lines one voxel thick, which --label-style "
+            "rim is for. Leave that option out: then borders run between the voxels."
+        )
+    else:
+        return []
+    return [Finding("label_style_unlikely", message, warning=True)]
+
+
+def _line_and_solid(
+    tissue: NDArray[np.uint8], code: int, axes: tuple[int, ...]
+) -> tuple[float, float]:
+    """Of a sample of one side's voxels: of those beside gray matter the share that has an
+    unlabelled voxel opposite to it, and of all the share amid voxels of the same side."""
+    mine = np.flatnonzero(tissue == code)
+    mine = mine[:: max(1, len(mine) // SAMPLED)]
+    if not len(mine):
+        return 0.0, 0.0
+    kji = np.array(np.unravel_index(mine, tissue.shape))
+    beside, line = np.zeros(len(mine), bool), np.zeros(len(mine), bool)
+    solid = np.ones(len(mine), bool)
+    for axis in axes:
+        sides = []
+        for step in (-1, 1):
+            place = kji.copy()
+            place[axis] += step
+            within = (place[axis] >= 0) & (place[axis] < tissue.shape[axis])
+            place[axis] -= step * ~within
+            # Beyond the volume's edge it goes on as it is at the edge.
+            sides.append(tissue[tuple(place)])
+        for near, far in (sides, sides[::-1]):
+            beside |= near == GRAY
+            line |= (near == GRAY) & (far == CUT)
+            solid &= near == code
+    # A handful of voxels is no share to judge by.
+    return float(line.sum() / max(beside.sum(), 10)), float(solid.mean())
 
 
 def _contacts(

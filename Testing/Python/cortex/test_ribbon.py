@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ALSMotorCortexLib.cortex import phantoms
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
@@ -229,3 +230,45 @@ def test_nothing_but_islands() -> None:
 def test_settings_are_checked_first() -> None:
     with pytest.raises(InputError, match="layers must be"):
         make_ribbon(flat(), SETTINGS.with_values({"layers": 0}))
+
+
+SHAPES = {
+    "slab": phantoms.Slab(2.5, 3.5, 3.5),
+    "gyral cylinder": phantoms.Cylinder(4.0, 6.5, True, 3.5, 1.5),
+    "sulcal sphere": phantoms.Sphere(4.0, 6.5, False, 0.8),
+    "folded sheet": phantoms.FoldedSheet(half_depth=2.2),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_wrong_label_style_is_mentioned_and_the_right_one_not(shape) -> None:
+    phantom = phantoms.make(shape, (0.32, 0.2, 0.2), np.random.default_rng(0))
+    for labels, style, wrong in (
+        (phantom.labels, SETTINGS, False),
+        (phantom.labels, RIM, True),
+        (phantom.rim(), SETTINGS, True),
+        (phantom.rim(), RIM, False),
+    ):
+        told = found(make_ribbon(labels, style), "label_style_unlikely")
+        assert [f.warning for f in told] == [True] * wrong
+        assert all("--label-style rim" in f.message for f in told)
+
+
+THIN = {
+    "two voxels on each side": np.s_[:, 4:16],
+    "one voxel on each side, up to the volume's edge": np.s_[:, 5:15],
+    "one labelled slice": np.s_[4:5],
+    "a column": np.s_[4:6, :, 4:6],
+}
+
+
+@pytest.mark.parametrize("kept", THIN.values(), ids=THIN)
+@pytest.mark.parametrize("cropped", [False, True])
+def test_thin_and_cut_tissue_is_not_taken_for_lines(kept, cropped: bool) -> None:
+    labels = flat((9, 20, 9), 6, 8).array
+    array = np.zeros_like(labels)
+    array[kept] = labels[kept]
+    if cropped or kept == THIN["one voxel on each side, up to the volume's edge"]:
+        array = np.ascontiguousarray(labels[kept])
+    ribbon = make_ribbon(Image(array, Grid.from_spacing(array.shape, (1, 1, 1))), SETTINGS)
+    assert not found(ribbon, "label_style_unlikely")
