@@ -21,7 +21,7 @@ from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
 from . import nifti
-from .nifti import NiftiGeometry, check_dimensions, no_spacing, not_orthogonal
+from .nifti import NiftiGeometry, check_dimensions, negative_spacing, no_spacing, not_orthogonal
 from .quiet import quiet_stderr
 from .regular import check_regular
 
@@ -162,6 +162,13 @@ def _bytes(path: Path) -> bytes:
 
 def _read_with_itk(path: Path, head: bytes, checksum: str, size: int) -> ImageFile:
     if head.startswith(b"NRRD"):
+        # A blank line ends the header, unless the voxels lie in a file of their own.
+        ends = rb"\r?\n\r?\n|data ?file:"
+        if size <= len(head) and not re.search(ends, head, re.IGNORECASE):
+            raise InputError(
+                f"{path} is damaged or cut short: it ends within its header. Copy or export it "
+                "again."
+            )
         _check_nrrd_header(path, head)
     image = _itk(path, read=True)
     check_dimensions(path, image.GetSize())
@@ -190,9 +197,12 @@ def _check_nrrd_header(path: Path, head: bytes) -> None:
     vectors = re.findall(r"\(([^)]*)\)", fields.get("space directions", ""))
     try:
         lengths = [float(np.linalg.norm([float(x) for x in v.split(",")])) for v in vectors]
-        lengths += [abs(float(x)) for x in fields.get("spacings", "").split()[-3:]]
+        spacings = [float(x) for x in fields.get("spacings", "").split()[-3:]]
     except ValueError:
         return  # a damaged header, which ITK refuses
+    if min(spacings, default=0) < 0:
+        raise negative_spacing(path, np.array(spacings))
+    lengths += [abs(x) for x in spacings]
     too_few = "space directions" in fields and len(vectors) < 3
     if too_few or not all(np.isfinite(length) and length > 1e-6 for length in lengths):
         raise no_spacing(path)

@@ -114,6 +114,27 @@ def test_nrrd_geometry_that_itk_passes_over(tmp_path, capfd, vector, message):
     assert capfd.readouterr().err == ""
 
 
+def test_nrrd_of_negative_spacing(tmp_path, capfd):
+    path = tmp_path / "image.nrrd"
+    head = b"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 4 3 2\nspacings: 1 -0.5 2\nencoding: raw"
+    path.write_bytes(head + b"\n\n" + bytes(24))
+    with pytest.raises(InputError, match="negative voxel spacing, -0.5 mm"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_nrrd_that_ends_within_its_header(tmp_path, capfd):
+    path = tmp_path / "image.nrrd"
+    sitk.WriteImage(itk_image(), str(path))
+    data = path.read_bytes()
+    whole = data.index(b"\n\n")
+    for length in (8, 30, whole // 2, whole):
+        path.write_bytes(data[:length])
+        with pytest.raises(InputError, match="damaged or cut short: it ends within its header"):
+            read_image(path)
+    assert capfd.readouterr().err == ""
+
+
 def test_metaimage_of_zero_spacing(tmp_path, capfd):
     path = tmp_path / "image.mha"
     sitk.WriteImage(itk_image(), str(path))
