@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from .masks import grown
+from .masks import grown, nearest_indices
 from .scale import Scale, halved
 
 EDGE = 4.0
@@ -109,7 +109,8 @@ def _continuation(
         return _Continuation(weight, none, none, none, None)
     # In voxels of the finest axis, and rounded so that ties do not hang on the last digit.
     lengths = [2 * s if a in scale.halved else s for a, s in enumerate(np.round(scale.steps, 6))]
-    nearest = _nearest(enough, lengths, scale)
+    # Slices that are measured one by one are continued one by one.
+    nearest = nearest_indices(enough, lengths, scale.axes)
     lacking = np.flatnonzero(~enough)
     felt = lacking if wanted is None else np.flatnonzero(~enough & _felt(wanted, lengths, scale))
     places = np.array(np.unravel_index(felt, enough.shape))
@@ -121,18 +122,6 @@ def _continuation(
         np.ravel_multi_index(tuple(nearest[:, lacking]), enough.shape),
         felt,
         _trilinear(sources, enough.shape) if len(felt) else None,
-    )
-
-
-def _nearest(
-    enough: NDArray[np.bool_], lengths: Sequence[float], scale: Scale
-) -> NDArray[np.int32]:
-    """(3, k, j, i) index of the nearest place that has enough."""
-    # Slices that are measured one by one are continued one by one.
-    apart = 1e3 * max(lengths) * max(enough.shape)
-    sampling = [length if a in scale.axes else apart for a, length in enumerate(lengths)]
-    return ndimage.distance_transform_edt(
-        ~enough, sampling, return_distances=False, return_indices=True
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .masks import grown
+from .masks import grown, nearest_indices
 from .ribbon import CUT, GRAY, Ribbon
+from .scale import Scale
 
 SHUT = 0.49
 """Inside value of rim-line voxels with nothing behind them: all but 0.5, leaning outside."""
@@ -59,7 +60,9 @@ def _rim_sides(ribbon: Ribbon, line: NDArray[np.bool_]) -> Sides:
     does not count: it was grown from the lines itself.
     """
     labelled = line | (ribbon.tissue == GRAY)
-    tissue = ribbon.tissue[_nearest(labelled, ribbon)]
+    # Rounded, so that ties do not hang on the last digit of a turned matrix.
+    spacing = np.round(ribbon.grid.spacing, 6).tolist()
+    tissue = ribbon.tissue[tuple(nearest_indices(labelled, spacing, ribbon.axes))]
 
     def inside_of(code: int) -> NDArray[np.float32]:
         own = tissue == code
@@ -75,20 +78,6 @@ def _rim_sides(ribbon: Ribbon, line: NDArray[np.bool_]) -> Sides:
     return Sides(inside_of, _known_sides(tissue, labelled, ribbon))
 
 
-def _nearest(labelled: NDArray[np.bool_], ribbon: Ribbon) -> tuple[NDArray[np.int32], ...]:
-    """Indices of the labelled voxel nearest to each voxel."""
-    # Slices that are measured one by one are filled one by one.
-    apart = 1e3 * max(ribbon.grid.spacing) * max(labelled.shape)
-    # Rounded, so that ties do not hang on the last digit of a turned matrix.
-    spacing = np.round(ribbon.grid.spacing, 6)
-    sampling = [s if a in ribbon.axes else apart for a, s in enumerate(spacing)]
-    return tuple(
-        ndimage.distance_transform_edt(
-            ~labelled, sampling, return_distances=False, return_indices=True
-        )
-    )
-
-
 def _known_sides(
     tissue: NDArray[np.uint8], labelled: NDArray[np.bool_], ribbon: Ribbon
 ) -> NDArray[np.bool_]:
@@ -102,8 +91,6 @@ def _known_sides(
         return np.ones(past.shape, bool)
     gray = ribbon.tissue == GRAY
     evidence = gray * np.float32(GRAY_WEIGHT) - past * np.float32(PAST_WEIGHT)
-    spacing, axes = ribbon.grid.spacing, ribbon.axes
-    width = EVIDENCE * min(spacing[a] for a in axes)
-    sigma = [width / s if a in axes else 0.0 for a, s in enumerate(spacing)]
+    sigma = Scale(ribbon.grid.spacing, ribbon.axes, past.shape).sigmas(EVIDENCE**2)
     evidence = ndimage.gaussian_filter(evidence, sigma, mode="nearest", truncate=3)
     return labelled | (~past & (evidence >= 0))
