@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from .masks import grown, nearest_indices
+from .masks import grown
+from .nearest import nearest_indices
 from .scale import Scale, halved
 
 EDGE = 4.0

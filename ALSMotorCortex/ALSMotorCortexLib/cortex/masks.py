@@ -1,5 +1,5 @@
-"""Masks: their bounding box, their nearest places, and growing by whole voxels, by shifts of the
-whole array, which cost far less than a general dilation."""
+"""Masks: their bounding box, and growing by whole voxels, by shifts of the whole array, which cost
+far less than a general dilation. Needs no SciPy, as the process that writes a scene has none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 
 def grown(mask: NDArray[np.bool_], reach: Collection[int]) -> NDArray[np.bool_]:
@@ -53,20 +52,3 @@ def bounding_box(
         low, high = int(used[0]) - wide, int(used[-1]) + wide + 1
         box.append(slice(max(low, 0), min(high, mask.shape[axis])))
     return box[0], box[1], box[2]
-
-
-def nearest_indices(
-    mask: NDArray[np.bool_], lengths: Sequence[float], axes: Collection[int]
-) -> NDArray[np.int32]:
-    """(3, k, j, i) indices of the place in a mask that is nearest to each place.
-
-    Args:
-        mask: (k, j, i), with a place in every slice that is by itself.
-        lengths: of a step along (k, j, i).
-        axes: measured axes; places that lie apart along others are nearer to none.
-    """
-    apart = 1e3 * max(lengths) * max(mask.shape)
-    sampling = [length if a in axes else apart for a, length in enumerate(lengths)]
-    return ndimage.distance_transform_edt(
-        ~mask, sampling, return_distances=False, return_indices=True
-    )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .masks import grown, nearest_indices
+from .masks import grown
+from .nearest import nearest_indices
 from .ribbon import CUT, GRAY, Ribbon
 from .scale import Scale
 
