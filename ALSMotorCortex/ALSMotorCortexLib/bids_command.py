@@ -15,9 +15,9 @@ from . import analyze_command, maps_command, pdf
 from .cortex.errors import InputError
 
 if TYPE_CHECKING:
-    from .batch import BatchResult
-    from .batch_group import GroupResult
-    from .batch_job import Job
+    from .batch.collect import GroupResult
+    from .batch.job import Job
+    from .batch.run import BatchResult
 
 HELP = "measure the participants of a BIDS dataset and collect them (a BIDS App)"
 
@@ -103,16 +103,16 @@ def run(
     Raises:
         InputError: the datasets or options cannot be used, or participants failed.
     """
-    from . import batch_files
+    from .batch import derivative
     from .study.bids_dataset import Dataset
 
     if arguments.level not in ("participant", "group"):
         raise InputError(f"LEVEL must be participant or group, not {arguments.level}.")
     out = Path(arguments.out)
     raw = Dataset(Path(arguments.bids), "raw")
-    batch_files.check_folder(out, raw.root)
+    derivative.check_folder(out, raw.root)
     if arguments.level == "group":
-        from .batch_group import collect
+        from .batch.collect import collect
 
         return collect(raw, out, progress, command, arguments.keep_patient_identity, arguments.pdf)
     return _participants(arguments, raw, out, command, progress)
@@ -125,9 +125,9 @@ def _participants(
     command: Sequence[str],
     progress: Callable[[str, float], Any] | None,
 ) -> BatchResult:
-    from . import batch_files
-    from .batch import run_batch
-    from .batch_unit import link_names
+    from .batch import derivative
+    from .batch.participant import link_names
+    from .batch.run import run_batch
     from .pdf import lacking
     from .study.bids_dataset import Dataset
 
@@ -136,7 +136,7 @@ def _participants(
     units = raw.units(arguments.participant_label, arguments.session_label)
     job = job_of(arguments, command)
     others = [Dataset(p, n) for p, n in zip(job.others, link_names(job), strict=True)]
-    batch_files.write_dataset(out, raw, others, job.keep_identity)
+    derivative.write_dataset(out, raw, others, job.keep_identity)
     missing = lacking() if job.pdf else ()  # said once, and not by every participant
     job = replace(job, pdf=job.pdf and not missing)
     result = run_batch(job, units, arguments.jobs, arguments.scheduler, progress)
@@ -149,7 +149,7 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
     Raises:
         InputError: options that cannot be used.
     """
-    from .batch_job import Job
+    from .batch.job import Job
     from .maps import MapOptions
     from .study.bids_names import selection
     from .study.privacy import Redaction
@@ -186,7 +186,7 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """The measuring settings, refused here rather than once for each participant."""
-    from .batch_unit import TISSUES
+    from .batch.participant import TISSUES
     from .cortex.settings import Settings
 
     settings = analyze_command.settings_of(arguments)

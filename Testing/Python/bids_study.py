@@ -116,7 +116,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 # A process that has used ITK's threads cannot be forked; this server has only imported it.
 PROCESSES = multiprocessing.get_context("forkserver" if os.name != "nt" else "spawn")
 if os.name != "nt":
-    PROCESSES.set_forkserver_preload(["ALSMotorCortexLib.batch_unit", "bids_study"])
+    PROCESSES.set_forkserver_preload(["ALSMotorCortexLib.batch.participant", "bids_study"])
 
 
 def measure_and_die(job, unit, moves: int = -1, steps: int = -1) -> None:
@@ -127,7 +127,7 @@ def measure_and_die(job, unit, moves: int = -1, steps: int = -1) -> None:
         moves: after so many files were moved, in place of the next.
         steps: when so many steps of the measurement were told.
     """
-    from ALSMotorCortexLib.batch_unit import measure_unit
+    from ALSMotorCortexLib.batch.participant import measure_unit
 
     replace = os.replace
 

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "study": {"cortex"},
     "report": {"cortex"},
     "hooks": {"cortex", "scene"},
+    "batch": {"cortex", "study", "report", "analyze", "maps", "group", "child_process"},
     "panel": {"cortex", "scene", "study", "report", "hooks", "sample_data"},
 }
 # Other packages that a part may never import, not even inside a function.
@@ -31,6 +32,7 @@ NEVER = {
     "scene": QT,
     "study": QT | {"slicer"},
     "report": QT | {"slicer"},
+    "batch": QT | {"slicer"},
     "hooks": set(),
     "panel": set(),
     "": QT,

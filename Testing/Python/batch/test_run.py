@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from ALSMotorCortexLib import batch
-from ALSMotorCortexLib.batch import SomeFailed, run_batch
-from ALSMotorCortexLib.batch_job import DONE, UNCHANGED, Job
-from ALSMotorCortexLib.batch_unit import measure_unit
+from ALSMotorCortexLib.batch import run
+from ALSMotorCortexLib.batch.job import DONE, UNCHANGED, Job
+from ALSMotorCortexLib.batch.participant import measure_unit
+from ALSMotorCortexLib.batch.run import SomeFailed, run_batch
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study.bids_names import Unit
 from bids_study import QUICK, Study, snapshot
 
-LIBRARY = Path(batch.__file__).parents[1]
+LIBRARY = Path(run.__file__).parents[2]
 WAIT_S = 60.0
 
 
@@ -218,7 +218,7 @@ def test_a_cluster_loses_a_worker_and_nothing_else(study, cluster, tmp_path):
 
 @with_dask
 def test_no_scheduler_at_the_address(study, monkeypatch):
-    monkeypatch.setattr(batch, "CONNECT_S", 0.5)
+    monkeypatch.setattr(run, "CONNECT_S", 0.5)
     units = with_maps(study, "01")
     with pytest.raises(InputError, match=r"No dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run_batch(job_of(study), units, scheduler="tcp://127.0.0.1:9")

@@ -9,11 +9,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from .child_process import end_with_parent
+from ..child_process import end_with_parent
 
 if TYPE_CHECKING:
-    from .batch_job import Job
-    from .study.bids_names import Unit
+    from ..study.bids_names import Unit
+    from .job import Job
 
 _LIMITS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
@@ -31,7 +31,7 @@ def work(job: Job, threads: int, connection: Connection) -> None:
         os.environ[name] = str(threads)
     end_with_parent()
     # Before and after the work there is nothing to tidy up: being asked to end just ends it.
-    from .batch_unit import measure_unit
+    from .participant import measure_unit
 
     with suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _stop)

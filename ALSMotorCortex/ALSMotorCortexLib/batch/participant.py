@@ -15,22 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, batch_files
-from .analyze import AnalyzeInputs, RegionSource, analyze
-from .batch_job import DONE, FAILED, UNCHANGED, Job, Outcome
-from .cortex.errors import InputError
-from .cortex.grid import Image
-from .cortex.result import Measurement
-from .maps import MEASURABLE, MEASURED, EchoSource, MapOptions
-from .study import provenance
-from .study.bids_dataset import Dataset
-from .study.bids_inputs import CaseFiles, MapFile, Wanted, find_case
-from .study.bids_names import Unit
-from .study.echoes import SECONDS_BELOW
-from .study.images import read_image
-from .study.nifti import write_nifti
-from .study.outputs import OutputFolder
-from .study.tables import write_rows
+from .. import __version__
+from ..analyze import AnalyzeInputs, RegionSource, analyze
+from ..cortex.errors import InputError
+from ..cortex.grid import Image
+from ..cortex.result import Measurement
+from ..maps import MEASURABLE, MEASURED, EchoSource, MapOptions
+from ..study import provenance
+from ..study.bids_dataset import Dataset
+from ..study.bids_inputs import CaseFiles, MapFile, Wanted, find_case
+from ..study.bids_names import Unit
+from ..study.echoes import SECONDS_BELOW
+from ..study.images import read_image
+from ..study.nifti import write_nifti
+from ..study.outputs import OutputFolder
+from ..study.tables import write_rows
+from . import derivative
+from .job import DONE, FAILED, UNCHANGED, Job, Outcome
 
 Progress = Callable[[str, float], None]
 
@@ -69,7 +70,7 @@ def measure_unit(job: Job, unit: Unit, tell: Progress = lambda step, fraction: N
         log = error_log(job.out, unit)
         if outcome.status == FAILED:
             log.parent.mkdir(parents=True, exist_ok=True)
-            batch_files.write_whole(log, outcome.reason + "\n")
+            derivative.write_whole(log, outcome.reason + "\n")
         else:
             log.unlink(missing_ok=True)
     return outcome
@@ -280,28 +281,28 @@ def _rename(results: Path, folder: OutputFolder, files: CaseFiles, result: Measu
         stem, _, extension = path.name.partition(".")
         if stem in ("report", "provenance"):
             continue
-        named = batch_files.result_of(stem)
-        new = folder.path(batch_files.file_name(unit, named, f".{extension}", files.space))
+        named = derivative.result_of(stem)
+        new = folder.path(derivative.file_name(unit, named, f".{extension}", files.space))
         os.replace(path, new)
         sidecar: dict[str, Any] = {}
         if stem in files.made:
             if stem == "T2star":
                 _in_seconds(new)
-            sidecar = batch_files.image_sidecar(named, echoes, echoes[0])
+            sidecar = derivative.image_sidecar(named, echoes, echoes[0])
         elif extension.startswith("nii"):
-            sidecar = batch_files.image_sidecar(named, every, files.uris[files.labels])
+            sidecar = derivative.image_sidecar(named, every, files.uris[files.labels])
         elif stem == "measures":
-            sidecar = batch_files.measures_sidecar(new)
+            sidecar = derivative.measures_sidecar(new)
         elif stem == "profiles":
-            sidecar = batch_files.profiles_sidecar(new)
+            sidecar = derivative.profiles_sidecar(new)
         if sidecar:
-            beside = batch_files.file_name(unit, named, ".json", "")
+            beside = derivative.file_name(unit, named, ".json", "")
             if extension.startswith("nii"):
                 beside = new.name.removesuffix(f".{extension}") + ".json"
-            folder.path(beside).write_text(batch_files.to_json(sidecar), encoding="utf-8")
+            folder.path(beside).write_text(derivative.to_json(sidecar), encoding="utf-8")
         if stem == "layers":
             table = new.name.removesuffix(f".{extension}") + ".tsv"
-            rows = batch_files.layer_table(result.settings.layers)
+            rows = derivative.layer_table(result.settings.layers)
             write_rows(("index", "name"), rows, folder.path(table))
 
 

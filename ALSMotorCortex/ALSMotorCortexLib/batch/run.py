@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
 
-from .batch_job import DONE, FAILED, UNCHANGED, Job, Outcome
-from .batch_worker import work
-from .child_process import interruption_kept_back
-from .cortex.errors import InputError
-from .cortex.result import Finding
-from .study.bids_names import Unit
+from ..child_process import interruption_kept_back
+from ..cortex.errors import InputError
+from ..cortex.result import Finding
+from ..study.bids_names import Unit
+from .job import DONE, FAILED, UNCHANGED, Job, Outcome
+from .worker import work
 
 Progress = Callable[[str, float], None]
 Outcomes = Generator[tuple[Unit, Outcome], None, None]
@@ -164,7 +164,7 @@ def _locally(job: Job, units: Sequence[Unit], jobs: int, tell: _Counter) -> Outc
 
 
 def _one_by_one(job: Job, units: Sequence[Unit], tell: _Counter) -> Outcomes:
-    from .batch_unit import measure_unit
+    from .participant import measure_unit
 
     for unit in units:
         yield unit, measure_unit(job, unit, lambda *step, unit=unit: tell.within(unit, *step))
@@ -286,7 +286,7 @@ def _settled(future: Any, unit: Unit) -> Outcome:
 
 def _on_worker(job: Job, unit: Unit) -> Outcome:
     """What a dask worker does."""
-    from .batch_unit import measure_unit
+    from .participant import measure_unit
 
     for path in (job.raw, *job.others):
         if not Path(path).is_dir():

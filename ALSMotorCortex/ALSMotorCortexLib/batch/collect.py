@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import batch_files
-from .batch_unit import error_log, record_path
-from .cortex.errors import InputError
-from .cortex.result import Finding
-from .study.bids_dataset import Dataset, read_tsv
-from .study.bids_names import Unit
-from .study.privacy import Redaction
-from .study.tables import MISSING
+from ..cortex.errors import InputError
+from ..cortex.result import Finding
+from ..study.bids_dataset import Dataset, read_tsv
+from ..study.bids_names import Unit
+from ..study.privacy import Redaction
+from ..study.tables import MISSING
+from . import derivative
+from .participant import error_log, record_path
 
 Progress = Callable[[str, float], Any]
 
@@ -78,14 +78,14 @@ def collect(
         (PROFILES, "profile", "laminar"),
     ):
         tables = [(u, out / u.folder / "anat" / u.file(suffix, ".tsv", desc=desc)) for u in whole]
-        batch_files.write_whole(out / name, _joined(tables, sessions))
+        derivative.write_whole(out / name, _joined(tables, sessions))
     for name, sidecar in (
-        (MEASURES, batch_files.measures_sidecar),
-        (PROFILES, batch_files.profiles_sidecar),
+        (MEASURES, derivative.measures_sidecar),
+        (PROFILES, derivative.profiles_sidecar),
     ):
         path = out / name
-        text = batch_files.to_json(sidecar(path, identified=True))
-        batch_files.write_whole(path.with_suffix(".json"), text)
+        text = derivative.to_json(sidecar(path, identified=True))
+        derivative.write_whole(path.with_suffix(".json"), text)
     findings = [*_absent(out, every, whole), *_units_differ(out / MEASURES)]
     compared = False
     if _groups(raw.root / "participants.tsv"):
@@ -171,7 +171,7 @@ def _compare(
     keep_identity: bool,
     pdf: bool,
 ) -> tuple[Finding, ...]:
-    from .group import study
+    from ..group import study
 
     compared = study(
         [out / MEASURES],

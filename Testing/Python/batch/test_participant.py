@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ALSMotorCortexLib import batch_unit
-from ALSMotorCortexLib.batch_job import DONE, FAILED, UNCHANGED, Job
-from ALSMotorCortexLib.batch_unit import error_log, measure_unit, record_path
+from ALSMotorCortexLib.batch import participant
+from ALSMotorCortexLib.batch.job import DONE, FAILED, UNCHANGED, Job
+from ALSMotorCortexLib.batch.participant import error_log, measure_unit, record_path
 from ALSMotorCortexLib.study import provenance
 from ALSMotorCortexLib.study.bids_dataset import read_tsv
 from ALSMotorCortexLib.study.bids_names import Unit
@@ -201,7 +201,7 @@ def test_whatever_changed_is_measured_again(study, monkeypatch, change):
     elif change == "settings":
         job = replace(job, settings={**QUICK, "layers": 4})
     elif change == "version":
-        monkeypatch.setattr(batch_unit, "__version__", "9.9")
+        monkeypatch.setattr(participant, "__version__", "9.9")
     elif change == "echo options":
         job = replace(job, echo_options={"fit": "loglinear"})
     elif change == "output gone":
@@ -260,7 +260,7 @@ def test_a_fault_is_told_and_does_not_get_out(study, monkeypatch):
     def broken(*arguments, **named):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(batch_unit, "analyze", broken)
+    monkeypatch.setattr(participant, "analyze", broken)
     outcome = measure_unit(job_of(study), UNIT)
     assert outcome.status == FAILED
     assert outcome.reason.startswith("Fault in ALSMotorCortex") and "oh" in outcome.reason
@@ -321,7 +321,7 @@ def test_killed_while_new_files_are_moved_over_old_ones(study):
 def test_two_runs_take_turns(study):
     study.with_map("01")
     job = job_of(study)
-    with batch_unit.unit_lock(job.out, UNIT):
+    with participant.unit_lock(job.out, UNIT):
         process = start(job)
         process.join(1.5)
         assert process.is_alive() and not record_path(job.out, UNIT).exists()

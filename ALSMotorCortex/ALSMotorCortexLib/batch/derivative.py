@@ -16,11 +16,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .cortex.result import Measure, ProfileBin
-from .report.words import term
-from .study.bids_dataset import Dataset, read_json, read_tsv
-from .study.bids_names import Unit
+from .. import __version__
+from ..cortex.result import Measure, ProfileBin
+from ..report.words import term
+from ..study.bids_dataset import Dataset, read_json, read_tsv
+from ..study.bids_names import Unit
 
 BIDS_VERSION = "1.11.1"
 SOFTWARE = "ALSMotorCortex"
@@ -214,7 +214,7 @@ def check_folder(out: Path, raw: Path) -> None:
     """Raises:
     InputError: the output folder is the input, or holds another dataset.
     """
-    from .cortex.errors import InputError
+    from ..cortex.errors import InputError
 
     if out.resolve() == raw.resolve():
         raise InputError(

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from ALSMotorCortexLib import group
-from ALSMotorCortexLib.batch_files import write_whole
-from ALSMotorCortexLib.batch_group import MEASURES, PROFILES, STUDY, collect
-from ALSMotorCortexLib.batch_job import Job
-from ALSMotorCortexLib.batch_unit import error_log, measure_unit, record_path
+from ALSMotorCortexLib.batch.collect import MEASURES, PROFILES, STUDY, collect
+from ALSMotorCortexLib.batch.derivative import write_whole
+from ALSMotorCortexLib.batch.job import Job
+from ALSMotorCortexLib.batch.participant import error_log, measure_unit, record_path
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.result import Finding
 from ALSMotorCortexLib.study.bids_dataset import Dataset, read_tsv

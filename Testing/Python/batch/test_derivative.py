@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ALSMotorCortexLib import batch_files
-from ALSMotorCortexLib.batch_files import check_folder, file_name, result_of, write_dataset
-from ALSMotorCortexLib.batch_group import collect
-from ALSMotorCortexLib.batch_job import DONE, Job
-from ALSMotorCortexLib.batch_unit import measure_unit
+from ALSMotorCortexLib.batch import derivative
+from ALSMotorCortexLib.batch.collect import collect
+from ALSMotorCortexLib.batch.derivative import check_folder, file_name, result_of, write_dataset
+from ALSMotorCortexLib.batch.job import DONE, Job
+from ALSMotorCortexLib.batch.participant import measure_unit
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study.bids_dataset import Dataset
 from ALSMotorCortexLib.study.bids_names import BidsName, Unit
@@ -147,15 +147,15 @@ def test_folders_that_would_mix_datasets_are_refused(tmp_path):
 
 
 def test_layers_have_names():
-    assert batch_files.layer_table(3) == [(1, "superficial"), (2, "layer_2"), (3, "deep")]
-    assert batch_files.layer_table(1) == [(1, "layer_1")]
+    assert derivative.layer_table(3) == [(1, "superficial"), (2, "layer_2"), (3, "deep")]
+    assert derivative.layer_table(1) == [(1, "layer_1")]
 
 
 def test_a_file_is_written_whole_or_left_alone(tmp_path):
     path = tmp_path / "x"
-    batch_files.write_whole(path, "a\n")
+    derivative.write_whole(path, "a\n")
     before = path.stat().st_mtime_ns
-    batch_files.write_whole(path, "a\n")
+    derivative.write_whole(path, "a\n")
     assert path.stat().st_mtime_ns == before
-    batch_files.write_whole(path, "b\n")
+    derivative.write_whole(path, "b\n")
     assert path.read_text() == "b\n" and [p.name for p in tmp_path.iterdir()] == ["x"]
