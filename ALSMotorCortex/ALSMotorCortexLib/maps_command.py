@@ -140,7 +140,7 @@ def options_of(arguments: argparse.Namespace) -> MapOptions:
         InputError: an echo time that is not a number.
     """
     from .maps import MapOptions
-    from .study.echoes import parse_times
+    from .study.echo_times import parse_times
 
     return MapOptions(
         times=parse_times(arguments.te),

@@ -13,7 +13,8 @@ from .maps import UNITS, MapOptions, MapSet, fit_maps, plain
 from .scene import echo_maps, echoes
 from .scene.background import Background
 from .scene.echoes import Frame, read_frames
-from .study.echoes import from_images, times_beside
+from .study.echo_files import times_beside
+from .study.echoes import from_images
 
 PUBLISHED = ("combined_snr", "T2star", "R2star", "S0")
 """The maps that come into the scene, besides the residual of the fit."""

@@ -25,7 +25,7 @@ from ..study import provenance
 from ..study.bids_dataset import Dataset
 from ..study.bids_inputs import CaseFiles, MapFile, Wanted, find_case
 from ..study.bids_names import Unit
-from ..study.echoes import SECONDS_BELOW
+from ..study.echo_times import SECONDS_BELOW
 from ..study.images import read_image
 from ..study.nifti import write_nifti
 from ..study.outputs import OutputFolder

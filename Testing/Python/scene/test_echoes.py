@@ -23,7 +23,7 @@ from ALSMotorCortexLib.scene.echoes import (  # noqa: E402
 )
 from ALSMotorCortexLib.scene.results import RESULT  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, set_image  # noqa: E402
-from ALSMotorCortexLib.study.echoes import times_beside  # noqa: E402
+from ALSMotorCortexLib.study.echo_files import times_beside  # noqa: E402
 
 SHAPE = (3, 5, 6)
 GRID = Grid.from_spacing(SHAPE, (1.5, 0.5, 0.4))

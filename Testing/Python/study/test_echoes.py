@@ -18,13 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.study.echoes import (
-    from_images,
-    looks_like_phase,
-    parse_times,
-    read_echoes,
-    to_ms,
-)
+from ALSMotorCortexLib.study.echoes import from_images, read_echoes
 from ALSMotorCortexLib.study.nifti import write_nifti
 
 TIMES = (4.0, 8.0, 12.0)
@@ -269,27 +263,6 @@ def test_given_times_win_over_sidecars_and_it_is_said(tmp_path: Path) -> None:
     assert any(f.code == "echo_times_differ" and f.warning for f in found.findings)
 
 
-@pytest.mark.parametrize("words", [[], ["sidecars"], ["from", "sidecars"]])
-def test_words_for_times_from_sidecars(words: list[str]) -> None:
-    assert parse_times(words) is None
-
-
-def test_typed_times() -> None:
-    assert parse_times(["4", "8", "12.5"]) == [4, 8, 12.5]
-    assert parse_times(["4,8,12.5"]) == [4, 8, 12.5]
-    with pytest.raises(InputError, match="four is not a list"):
-        parse_times(["four"])
-
-
-def test_units_of_times() -> None:
-    assert to_ms([0.07, 2.0, 4.0])[0] == [0.07, 2.0, 4.0]
-    assert to_ms([0.005, 0.05])[0] == pytest.approx([5, 50])
-    with pytest.raises(InputError, match="too long for ms"):
-        to_ms([4000, 8000])
-    with pytest.raises(InputError, match="mix"):
-        to_ms([0.004, 8])
-
-
 # --- phase -------------------------------------------------------------------------------
 
 
@@ -333,17 +306,6 @@ def test_phase_given_as_magnitude_is_said(
     write_echo(paths[1], spoil(wrapped).astype(np.float32), 0.008)
     with pytest.raises(InputError, match=r"Echo 2.*phase"):
         read_echoes(paths)
-
-
-def test_magnitudes_are_not_taken_for_phase() -> None:
-    rng = np.random.default_rng(0)
-    noise = np.hypot(*rng.normal(size=(2, 20, 100, 100)))
-    assert not looks_like_phase(noise)
-    disc = (np.hypot(*np.mgrid[-50:50, -50:50]) < 35)[None] * np.ones((4, 1, 1)) * 100.0
-    assert not looks_like_phase(disc)
-    assert not looks_like_phase(disc * 10 + np.hypot(*rng.normal(size=(2, 4, 100, 100))))
-    assert not looks_like_phase(disc - 1)  # slightly negative after resampling
-    assert not looks_like_phase(np.ones((2, 5, 5)))
 
 
 # --- different places --------------------------------------------------------------------
