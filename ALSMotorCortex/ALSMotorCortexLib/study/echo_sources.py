@@ -76,7 +76,8 @@ def _find_in_folder(folder: Path, series: str) -> Found:
 
 
 def _from_dicom(files: Sequence[Path], folder: Path, series: str) -> Found:
-    from .dicom import Volume, read_dicom
+    from .dicom import read_dicom
+    from .dicom_volumes import Volume
 
     found = read_dicom(files, series)
 
