@@ -6,7 +6,7 @@
 The first run makes a virtual environment with pinned versions under ``.venv-headless/`` in the
 clone; later runs reuse it. The folder may be deleted at any time. The command then runs in that
 environment with all its arguments, and its exit status is handed on. When the set-up itself
-fails, one sentence on standard error says why, and the exit status is 2.
+fails, one sentence on standard error says why, and the exit status is 2; Ctrl-C gives 2, too.
 
 This file needs the standard library only. Its syntax stays old, so that an old Python gets as far
 as saying that it is too old.
@@ -81,7 +81,7 @@ def main(arguments: "list[str]") -> int:
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
+        return 2
 
 
 def usage() -> str:
@@ -181,7 +181,7 @@ def run(python: Path, name: str, arguments: "list[str]") -> int:
         worst = worst or status
         if status > 128:  # ended by a signal
             break
-    return worst
+    return 2 if worst == 128 + signal.SIGINT else worst  # as the library's command line ends
 
 
 def execute(command: "list[str]", folder: "str | None") -> int:

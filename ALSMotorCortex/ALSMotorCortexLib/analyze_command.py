@@ -402,12 +402,29 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
         InputError: the settings file cannot be used.
     """
     settings = _settings_file(arguments.settings) if arguments.settings else {}
+    _check_settings(settings, f"The settings file {arguments.settings}")
     for name in _SETTING_OPTIONS:
         if (value := getattr(arguments, name)) is not None:
             settings[name] = value
+            _check_settings({name: value}, f"--{name.replace('_', '-')} {value}")
     form = "NAME=bright or NAME=dark"
     iron = _unique([_named_value(text, "--iron", form) for text in arguments.iron], "--iron")
+    _check_settings({"iron": iron}, f"--iron {' --iron '.join(arguments.iron)}")
     return settings | ({"iron": iron} if iron else {})
+
+
+def _check_settings(values: dict[str, Any], where: str) -> None:
+    """Raises: InputError: they cannot be used; it says where they come from.
+
+    Which labels are which tissue can only be checked where the label map is known.
+    """
+    from .cortex.settings import TISSUES, Settings
+
+    others = {name: value for name, value in values.items() if name not in TISSUES}
+    try:
+        Settings(gm=(1,), wm=(2,), csf=(3,)).with_values(others).check()
+    except InputError as error:
+        raise InputError(f"{where} cannot be used. {error}") from None
 
 
 def _named(texts: Sequence[str], role: str, keep: bool) -> list[tuple[str, str]]:
@@ -440,6 +457,9 @@ def _pair(text: str) -> tuple[Path, Path]:
 
 
 def _unit(text: str) -> tuple[str, str]:
+    if not text.isprintable():
+        raise InputError(f"--unit {text!r} cannot be used. Choose a unit without tabs and line "
+                         "breaks.")  # fmt: skip
     return _named_value(text, "--unit", "NAME=UNIT")
 
 

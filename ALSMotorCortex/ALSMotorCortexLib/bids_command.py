@@ -171,7 +171,7 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
         raw=Path(arguments.bids),
         out=Path(arguments.out),
         others=tuple(others),
-        settings=_settings(arguments),
+        settings=analyze_command.settings_of(arguments),
         echo_options=echo_options,
         maps=tuple(dict.fromkeys(filter(None, names))),
         labels_desc=arguments.labels_desc,
@@ -182,17 +182,6 @@ def job_of(arguments: argparse.Namespace, command: Sequence[str] = ()) -> Job:
         keep_identity=arguments.keep_patient_identity,
         command=tuple(command),
     )
-
-
-def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The measuring settings, refused here rather than once for each participant."""
-    from .batch.participant import TISSUES
-    from .cortex.settings import Settings
-
-    settings = analyze_command.settings_of(arguments)
-    others = {name: value for name, value in settings.items() if name not in TISSUES}
-    Settings(gm=(1,), wm=(2,), csf=(3,)).with_values(others).check()
-    return settings
 
 
 def _derivatives(arguments: argparse.Namespace) -> list[Path]:

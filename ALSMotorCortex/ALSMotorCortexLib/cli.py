@@ -41,12 +41,20 @@ from ALSMotorCortexLib import (
     phantom_command,
 )
 from ALSMotorCortexLib.cortex.errors import InputError
+from ALSMotorCortexLib.study import outputs
 
 PROGRAM = "als-motor-cortex"
 DISCLAIMER = "Research software. It is not a medical device and not for diagnosis."
 
 EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + signal, as shells count
+EXIT_INTERRUPTED = 2  # Ctrl-C: the user stopped it, as with input that stops it
+EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells count
+STATUSES = """exit status:
+  0    done
+  2    input that cannot be used, told in a sentence on standard error; or stopped with Ctrl-C
+  143  terminated (SIGTERM)
+  1    a fault in this software
+"""
 
 
 class Terminated(KeyboardInterrupt):
@@ -69,8 +77,7 @@ COMMANDS: dict[str, Any] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit status.
 
-    0 done; 2 input that cannot be used, told in a sentence on standard error; 130 and 143
-    interrupted and terminated; 1 a fault in this software.
+    See :data:`STATUSES`.
     """
     heard, before = _hear_signals()
     try:
@@ -89,6 +96,7 @@ def run_and_leave() -> None:
 
 def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> int:
     debug = "--debug" in argv
+    already = len(outputs.published)
     try:
         try:
             arguments = _parser().parse_args(argv)
@@ -107,11 +115,9 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
     except InputError as error:
         return _failed(f"Error: {error}", EXIT_INPUT)
     except Terminated as stop:
-        text = str(stop) or "Terminated. No results were changed."
-        return _failed(text, EXIT_TERMINATED)
+        return _failed(str(stop) or f"Terminated. {_changed(already)}", EXIT_TERMINATED)
     except KeyboardInterrupt as stop:
-        text = str(stop) or "Interrupted. No results were changed."
-        return _failed(text, EXIT_INTERRUPTED)
+        return _failed(str(stop) or f"Interrupted. {_changed(already)}", EXIT_INTERRUPTED)
     except MemoryError:
         return _failed(
             "Error: There is not enough memory for an image of this size. Crop the images to "
@@ -124,11 +130,25 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
         place = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(
             f"Fault in {PROGRAM} {__version__} at {Path(place.filename).name}:{place.lineno}: "
-            f"{type(error).__name__} {' '.join(str(error).split())}. No results were changed. "
+            f"{type(error).__name__} {' '.join(str(error).split())}. {_changed(already)} "
             "Please report it, with what --debug prints.",
             EXIT_FAULT,
         )
     return EXIT_OK
+
+
+def _changed(already: int) -> str:
+    """What a command that did not come to its end has changed.
+
+    Args:
+        already: how many folders had been written before it began.
+    """
+    if not (written := dict.fromkeys(str(folder) for folder in outputs.published[already:])):
+        return "No results were changed."
+    return (
+        f"What it writes to {', '.join(written)} had been written before that and is whole; "
+        "nothing else was changed."
+    )
 
 
 def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
@@ -210,6 +230,7 @@ def _parser() -> _Parser:
         _Parser,
         prog=PROGRAM,
         description="Thickness and laminar signal of the motor cortex.\n" + DISCLAIMER,
+        epilog=STATUSES,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -219,7 +240,7 @@ def _parser() -> _Parser:
             name,
             help=command.HELP,
             description=f"{command.HELP[0].upper()}{command.HELP[1:]}.\n{DISCLAIMER}",
-            epilog=command.EXAMPLES,
+            epilog=f"{command.EXAMPLES}\n{STATUSES}",
         )
         command.add_arguments(own)
         own.add_argument("--quiet", action="store_true", help="print warnings and errors only")

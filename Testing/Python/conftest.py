@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ALSMotorCortexLib.cortex.grid import Image
+from cli_case import Case, slab
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # A slow or busy machine must not fail a test, and a failure must come back on the next run.
@@ -39,3 +42,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not on this machine ({folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cli_slab() -> Image:
+    """What the command line is tried on."""
+    return slab()
+
+
+@pytest.fixture
+def case(tmp_path: Path, cli_slab: Image) -> Case:
+    """Inputs for the command line, in a folder of their own."""
+    return Case(tmp_path, cli_slab)

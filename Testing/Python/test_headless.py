@@ -337,6 +337,16 @@ def test_all_steps_run_and_the_first_failure_is_handed_on(
     assert list(statuses) == []
 
 
+def test_ctrl_c_ends_the_steps_with_the_status_of_bad_input(headless: ModuleType) -> None:
+    if os.name == "nt":
+        pytest.skip("Windows has no such signals between processes")
+    headless.steps_of = lambda *_: [
+        ["-c", "import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)"],
+        ["-c", "raise SystemExit(5)"],
+    ]
+    assert headless.run(Path(sys.executable), "lint", []) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [("pass", 0), ("raise SystemExit(2)", 2), ("import os; os.abort()", 134)],

@@ -17,6 +17,9 @@ PLANES = ("none", "axial", "coronal", "sagittal")
 DEPTHS = ("equivolume", "equidistant")
 REFERENCES = ("none", "white_matter", "csf")
 
+MOST_RESAMPLINGS = 100_000
+"""Of the bootstrap: a slip of the keys must not keep a machine busy for days."""
+
 TISSUES = {"other_bank": "opposite bank", "gm": "gray matter", "csf": "CSF", "wm": "white matter"}
 """What the fields of :class:`Settings` that hold label values are called."""
 
@@ -134,7 +137,10 @@ class Settings:
             (not self.fill_holes_mm3 >= 0, "fill_holes_mm3 must be zero or more."),
             (not self.drop_islands_mm3 >= 0, "drop_islands_mm3 must be zero or more."),
             (not 0 < self.confidence < 1, "confidence must lie between 0 and 1."),
-            (self.bootstrap < 0, "bootstrap cannot be negative."),
+            (
+                not 0 <= self.bootstrap <= MOST_RESAMPLINGS,
+                f"bootstrap must be between 0 and {MOST_RESAMPLINGS}.",
+            ),
             (not 0 < self.column_mm < inf, "column_mm must be above zero and finite."),
             (self.seed < 0, "seed cannot be negative."),
             (
@@ -177,15 +183,28 @@ def _typed(name: str, value: Any, like: Any) -> Any:
             return tuple(_whole(v) for v in values)
         if isinstance(like, Mapping):
             return {str(key): str(item) for key, item in dict(value).items()}
-        return _whole(value) if isinstance(like, int) else type(like)(value)
+        if isinstance(like, int):
+            return _whole(value)
+        if isinstance(value, (bool, list, dict)) or value is None:
+            raise ValueError
+        return type(like)(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"Setting {name} is {value!r}, which is not of the kind {type(like).__name__}."
+            f"Setting {name} is {json.dumps(value, default=repr)}, but should be {_kind(like)}."
         ) from None
+
+
+def _kind(like: Any) -> str:
+    """What a value should be, in words."""
+    if isinstance(like, tuple):
+        return "a list of whole numbers"
+    if isinstance(like, Mapping):
+        return 'names with values, as in {"QSM": "bright"}'
+    return {int: "a whole number", float: "a number"}.get(type(like), "a text")
 
 
 def _whole(value: Any) -> int:
     """``value`` as an integer, or a ValueError where that would change it."""
-    if float(value) != int(value):
+    if isinstance(value, bool) or float(value) != int(value):
         raise ValueError
     return int(value)

@@ -21,11 +21,21 @@ from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
 from ..cortex.result import Finding
 from . import nifti
-from .nifti import NiftiGeometry, check_dimensions, negative_spacing, no_spacing, not_orthogonal
+from .nifti import (
+    NiftiGeometry,
+    check_dimensions,
+    negative_spacing,
+    no_spacing,
+    not_orthogonal,
+    several_values,
+)
 from .quiet import quiet_stderr
 from .regular import check_regular
 
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's LPS to RAS
+
+# ITK's readers of pictures. It gives their voxels 1 mm, or what was meant for a printer.
+_PICTURES = ("BMPImageIO", "JPEGImageIO", "PNGImageIO", "TIFFImageIO")
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,7 @@ def read_image(path: str | os.PathLike) -> ImageFile:
     """
     file = read_layers(path)
     if len(file.layers) > 1:
-        raise InputError(
-            f"{file.path} has {len(file.layers)} values per voxel (a vector, colour or time "
-            "series image). Extract one of them first, and save it as a scalar volume."
-        )
+        raise several_values(file.path, len(file.layers))
     return file
 
 
@@ -138,9 +145,15 @@ def named_file(text: str, option: str) -> tuple[str, str]:
     name, equals, file = text.partition("=")
     if not equals or os.path.exists(text):
         name, file = re.sub(r"(\.(seg|nii|gz|nrrd|nhdr|mha|mhd))+$", "", Path(text).name), text
-    if not file or not name.strip() or not name.isprintable():
-        raise InputError(f"{option} {text!r} should read {option} NAME=FILE.")
-    return name.strip(), file
+    name = name.strip()
+    if not file or not name:
+        raise InputError(f"{option} {text!r} should read {option} NAME=FILE, with a name.")
+    if not name.isprintable() or set(name) & set("/\\") or name in (".", ".."):
+        raise InputError(
+            f"The name {name!r}, given with {option}, cannot be used: tables and files are to "
+            f"hold it. Choose one without slashes, tabs and line breaks: {option} NAME=FILE."
+        )
+    return name, file
 
 
 def _bytes(path: Path) -> bytes:
@@ -170,6 +183,10 @@ def _read_with_itk(path: Path, head: bytes, checksum: str, size: int) -> ImageFi
                 "again."
             )
         _check_nrrd_header(path, head)
+    elif re.search(rb"^ElementDataFile\s*=", head, re.MULTILINE):
+        _check_meta_header(path, head)
+    else:
+        _check_format(path)
     image = _itk(path, read=True)
     check_dimensions(path, image.GetSize())
     array = sitk.GetArrayFromImage(image)
@@ -186,8 +203,26 @@ def _read_with_itk(path: Path, head: bytes, checksum: str, size: int) -> ImageFi
     )
 
 
+def _check_format(path: Path) -> None:
+    """Refuses formats that do not tell what is needed, or that ITK reads without a check.
+
+    NIfTI with a header of its own (``.hdr`` beside ``.img``) is one: ITK fills truncated files up.
+    """
+    reader = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+    if reader in _PICTURES:
+        raise InputError(
+            f"{path} is a picture, which does not say how large its voxels are. Export the image "
+            "as NIfTI (.nii.gz) or NRRD (.nrrd)."
+        )
+    if reader == "NiftiImageIO":
+        raise InputError(
+            f"{path} is a NIfTI or Analyze image in two files (.hdr and .img). Save it as one "
+            "(.nii.gz)."
+        )
+
+
 def _check_nrrd_header(path: Path, head: bytes) -> None:
-    """ITK reads NaN, ``none`` and zero spacings as 1 mm; refuse them.
+    """ITK reads NaN, ``none``, zero and absent spacings as 1 mm; refuse them.
 
     ``none`` stands for an axis that is not spatial; a volume has three that are.
     http://teem.sourceforge.net/nrrd/format.html, sections 5.8 and 6.
@@ -203,9 +238,29 @@ def _check_nrrd_header(path: Path, head: bytes) -> None:
     if min(spacings, default=0) < 0:
         raise negative_spacing(path, np.array(spacings))
     lengths += [abs(x) for x in spacings]
-    too_few = "space directions" in fields and len(vectors) < 3
+    three_axes = fields.get("dimension", "") not in ("1", "2")
+    too_few = three_axes and len(lengths) < 3
     if too_few or not all(np.isfinite(length) and length > 1e-6 for length in lengths):
         raise no_spacing(path)
+
+
+def _check_meta_header(path: Path, head: bytes) -> None:
+    """ITK turns an axis round whose spacing is negative, and reads an absent one as 1 mm.
+
+    ``ElementSize`` stands in for ``ElementSpacing`` where that is absent, as in MetaIO.
+    https://itk.org/Wiki/ITK/MetaIO/Documentation
+    """
+    text = head.split(b"ElementDataFile")[0].decode("latin-1")
+    fields = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    stated = fields.get("ElementSpacing") or fields.get("ElementSize") or ""
+    try:
+        spacing = np.array([float(x) for x in stated.split()])
+    except ValueError:
+        raise no_spacing(path) from None
+    if not spacing.size or not (np.isfinite(spacing) & (np.abs(spacing) > 1e-6)).all():
+        raise no_spacing(path)
+    if (spacing < 0).any():
+        raise negative_spacing(path, spacing)
 
 
 def _itk(path: Path, read: bool):  # type: ignore[no-untyped-def]
@@ -238,9 +293,11 @@ def _readable(path: Path, text: str) -> InputError:
         return InputError(
             f"{path} is not an image that can be read. Save it as NIfTI (.nii.gz) or NRRD (.nrrd)."
         )
+    apart = path.suffix.lower() in (".nhdr", ".mhd")
+    missing = ", or the file that holds its voxels is not beside it" if apart else ""
     return InputError(
-        f"{path} cannot be read; it may be truncated or damaged. Copy or export it again, as "
-        "NIfTI (.nii.gz) or NRRD (.nrrd)."
+        f"{path} cannot be read; it may be truncated or damaged{missing}. Copy or export it "
+        "again, as NIfTI (.nii.gz) or NRRD (.nrrd)."
     )
 
 

@@ -190,6 +190,8 @@ def check_dimensions(path: Path, shape: tuple[int, ...]) -> None:
     """Raises: InputError: sizes along (i, j, k, ...) are not those of a 3D volume."""
     text = " x ".join(str(n) for n in shape)
     extra = [(axis, n) for axis, n in enumerate(shape) if axis > 2 and n > 1]
+    if extra and extra[0][0] == 4:  # NIfTI's axis for the components of a vector or colour
+        raise several_values(path, extra[0][1])
     if extra:
         axis, number = extra[0]
         raise InputError(
@@ -202,6 +204,14 @@ def check_dimensions(path: Path, shape: tuple[int, ...]) -> None:
             f"{path} has {len(shape)} dimensions ({text}). Save the slice as a volume with one "
             "slice and its true thickness."
         )
+
+
+def several_values(path: Path, number: int) -> InputError:
+    """The error that a voxel has more than one value."""
+    return InputError(
+        f"{path} has {number} values per voxel (a vector, colour or time series image). Extract "
+        "one of them first, and save it as a scalar volume."
+    )
 
 
 def no_spacing(path: Path, axis: str = "") -> InputError:

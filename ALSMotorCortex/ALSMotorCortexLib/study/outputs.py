@@ -18,6 +18,10 @@ from ..cortex.errors import InputError
 # What a full disk, a used-up quota and a file-size limit say.
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+published: list[Path] = []
+"""Folders that this process has moved files into, as they were given, in that order. Whoever is
+stopped can say by it what was written."""
+
 
 class OutputFolder:
     """Files are written aside, and moved into the folder together when all are ready.
@@ -119,6 +123,7 @@ class OutputFolder:
                 else:
                     os.rename(self._staging, self.folder)
                 self._made.clear()
+                published.append(self.given)
                 came.clear()  # the work is done; there is nothing left to stop
             except OSError as error:
                 raise self._sentence(error) from None

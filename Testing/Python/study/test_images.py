@@ -147,6 +147,71 @@ def test_metaimage_of_zero_spacing(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (b"ElementSpacing = 0.2 -0.25 1.5", "negative voxel spacing, -0.25 mm"),
+        (b"ElementSize = 0.2 -0.25 1.5", "negative voxel spacing, -0.25 mm"),
+        (b"ElementSpacing = 0.2 nan 1.5", "spacing of zero, or none"),
+        (b"ElementSpacing = wide", "spacing of zero, or none"),
+        (b"Comment = none", "spacing of zero, or none"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".mha", ".mhd"])
+def test_metaimage_spacing_that_itk_passes_over(tmp_path, capfd, suffix, line, message):
+    path = tmp_path / f"image{suffix}"
+    sitk.WriteImage(itk_image(), str(path))
+    head, tail = path.read_bytes().split(b"ElementSpacing = ", 1)
+    path.write_bytes(head + line + b"\n" + tail.split(b"\n", 1)[1])
+    with pytest.raises(InputError, match=message):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_nrrd_without_spacing(tmp_path):
+    path = tmp_path / "image.nrrd"
+    head = b"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 4 3 2\nencoding: raw"
+    path.write_bytes(head + b"\n\n" + bytes(24))
+    with pytest.raises(InputError, match="spacing of zero, or none"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".nii.gz"])
+def test_a_slice_is_no_volume(tmp_path, suffix):
+    path = tmp_path / f"slice{suffix}"
+    sitk.WriteImage(itk_image()[:, :, 0], str(path))
+    with pytest.raises(InputError, match=r"has 2 dimensions \(\d x \d\)"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".nii.gz"])
+def test_colours(tmp_path, suffix):
+    path = tmp_path / f"colours{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 3), np.uint8), True), str(path))
+    with pytest.raises(InputError, match="has 3 values per voxel"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [("a.tif", "is a picture"), ("a.img", "in two files"), ("a.hdr", "in two files")],
+)
+def test_formats_that_are_not_taken(tmp_path, name, message):
+    path = tmp_path / name
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4), np.uint8)), str(path))
+    with pytest.raises(InputError, match=message):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".nhdr", ".mhd"])
+def test_voxels_that_are_not_beside_their_header(tmp_path, suffix):
+    path = tmp_path / f"image{suffix}"
+    sitk.WriteImage(itk_image(), str(path))
+    (tmp_path / "image.raw").unlink()
+    with pytest.raises(InputError, match="holds its voxels is not beside it"):
+        read_image(path)
+
+
 def test_four_dimensions(tmp_path):
     path = tmp_path / "four.nrrd"
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5, 6), np.uint8), False), str(path))
@@ -223,7 +288,13 @@ def test_an_existing_file_with_an_equals_sign_needs_no_name(tmp_path: Path):
     assert named_file(f"x={path}", "--map") == ("x", str(path))
 
 
-@pytest.mark.parametrize("text", ["", "=a.nii", "name=", "a\tb=c.nii"])
-def test_named_file_refuses(text):
-    with pytest.raises(InputError, match="--map NAME=FILE"):
+@pytest.mark.parametrize("text", ["", "=a.nii", " =a.nii", "name="])
+def test_named_file_wants_name_and_file(text):
+    with pytest.raises(InputError, match="should read --map NAME=FILE"):
         named_file(text, "--map")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", ".", "a\tb", "a\nb", "a\x7fb"])
+def test_named_file_refuses_names_that_no_table_or_file_can_hold(name):
+    with pytest.raises(InputError, match="cannot be used"):
+        named_file(f"{name}=a.nii", "--map")

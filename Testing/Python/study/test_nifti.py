@@ -227,7 +227,7 @@ BROKEN = {
     "sheared sform only": ([("f", SHEAR, (0.2,)), ("h", 252, (0,))], "not at right angles"),
     "empty sform": ([("4f", 280, (0,) * 4), ("4f", 296, (0,) * 4)], "empty or invalid columns"),
     "4D": ([("5h", 40, (4, 6, 5, 2, 2))], "4 dimensions .6 x 5 x 2 x 2.: 2 volumes"),
-    "5D": ([("6h", 40, (5, 6, 5, 2, 1, 2))], "5 dimensions"),
+    "5D": ([("6h", 40, (5, 6, 5, 2, 1, 2))], "2 values per voxel"),
     "2D": ([("3h", 40, (2, 6, 5))], "2 dimensions .6 x 5."),
     "no dimensions": ([("h", 40, (0,))], "dimensions are not valid"),
     "negative spacing": ([("f", 80, (-0.2,))], "negative voxel spacing, -0.2 mm along axis i"),
