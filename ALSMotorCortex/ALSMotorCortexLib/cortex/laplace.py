@@ -13,20 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+from scipy import ndimage, sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .border import Border, find_border
 from .known import Known
 from .masks import grown, grown_by_faces
-from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon
+from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity
 from .sides import sides_of
-from .volume_edge import layer_matrix, straight_edges
+from .volume_edge import straight_edges
 from .workers import WORKERS
 
 BORDERS = ((WHITE, 0.0), (PIAL, 1.0))
@@ -175,8 +174,11 @@ def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int,
 
 def _unpadded(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Flat indices into the box without its empty layer."""
-    k, j, i = np.unravel_index(voxels, shape)
-    return ((k - 1) * (shape[1] - 2) + (j - 1)) * (shape[2] - 2) + (i - 1)
+    _, nj, ni = shape
+    row = voxels // ni
+    # Each row loses its two ends, and each slice its first and last row.
+    kept_row = row - 2 * (row // nj) - (nj - 1)
+    return kept_row * (ni - 2) + (voxels - row * ni) - 1
 
 
 def neighbourhood(axes: tuple[int, ...]) -> list[list[int]]:
@@ -197,23 +199,20 @@ def solve_potential(
     Returns:
         (inside,) float32 potential; NaN in pieces that reach only one of the borders.
     """
-    matrix, source, reaches = _assemble(domain)
-    joined = _joined_to_both(matrix, reaches)
+    equations = _equations(domain)
+    joined = _joined_to_both(domain, equations.reaches)
     field = _chess_field(domain)
     potential = np.full(domain.inside, np.nan, np.float32)
     free = joined.copy()
     for axis in domain.axes:
+        # Past the volume's edge the field goes on straight: its outermost layer stands alone.
         layer = np.flatnonzero(joined & (domain.straight == axis))
         if len(layer):
-            inner = layer_matrix(matrix, layer)
-            potential[layer] = _solve(inner, source[layer], field[layer], None)
+            potential[layer] = _solve(equations.within(layer), field[layer], None)
             free[layer] = False
     rest = np.flatnonzero(free)
-    if len(rest) < domain.inside:
-        known = np.where(joined & ~free, potential, 0)
-        source = (source - (matrix @ known))[rest]
-        matrix = matrix[rest][:, rest]
-    potential[rest] = _solve(matrix, source, field[rest], _reporter(progress))
+    known = np.where(joined & ~free, potential, np.float32(0))
+    potential[rest] = _solve(equations.around(rest, known), field[rest], _reporter(progress))
     return potential
 
 
@@ -223,9 +222,75 @@ def _chess_field(domain: Domain) -> NDArray[np.bool_]:
     return (k + j + i) % 2 == 1
 
 
+@dataclass(frozen=True)
+class _System:
+    """Equations of some voxels for the potential there.
+
+    Attributes:
+        voxels: (n,) their places in the domain.
+        sides: as in :class:`_Equations`.
+        diagonal: (n,) what the potential of each voxel is multiplied by.
+        source: (n,) right-hand side.
+        places: how many places the domain has.
+    """
+
+    voxels: NDArray[np.int64]
+    sides: list[tuple[NDArray[np.int32], float]]
+    diagonal: NDArray[np.float64]
+    source: NDArray[np.float64]
+    places: int
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """Laplace's equation at the voxels inside.
+
+    Attributes:
+        sides: for each side of a voxel (inside,) the place of its neighbour there, and what
+            that one's potential is multiplied by. The sides are in the order of the places.
+        borders: (inside,) what the borders add to the diagonal.
+        source: (inside,) what they contribute themselves.
+        reaches: for either border which voxels touch it.
+        places: how many places the domain has.
+    """
+
+    sides: list[tuple[NDArray[np.int32], float]]
+    borders: NDArray[np.float64]
+    source: NDArray[np.float64]
+    reaches: dict[int, NDArray[np.bool_]]
+    places: int
+
+    def within(self, voxels: NDArray[np.int64]) -> _System:
+        """The equations of some voxels without flux to any others."""
+        own = np.zeros(self.places, bool)
+        own[voxels] = True
+        diagonal = self.borders[voxels]
+        for neighbour, weight in self.sides:
+            diagonal += weight * own.take(neighbour.take(voxels))
+        return _System(voxels, self.sides, diagonal, self.source[voxels], self.places)
+
+    def around(self, voxels: NDArray[np.int64], known: NDArray[np.float32]) -> _System:
+        """The equations of some voxels beside others whose potential is known.
+
+        Args:
+            voxels: their places.
+            known: (inside,) the potential there; 0 at ``voxels``.
+        """
+        inside = len(known)
+        others = np.flatnonzero(known)
+        told = np.zeros(self.places if len(others) else 0)
+        told[others] = known[others]
+        diagonal, source = self.borders[voxels], self.source[voxels]
+        for neighbour, weight in self.sides:
+            beside = neighbour.take(voxels)
+            diagonal += weight * (beside < inside)
+            if len(others):
+                source += weight * told.take(beside)
+        return _System(voxels, self.sides, diagonal, source, self.places)
+
+
 def _solve(
-    matrix: sparse.csr_array,
-    source: NDArray[np.float64],
+    system: _System,
     field: NDArray[np.bool_],
     callback: Callable[[NDArray], None] | None,
 ) -> NDArray[np.float32]:
@@ -235,17 +300,32 @@ def _solve(
     What is left for the other, I - B B', takes half as many steps, each over half as many voxels
     (Reid, SIAM J Numer Anal 1972, 9:325).
     """
-    scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-12))
+    own_scale = 1 / np.sqrt(np.maximum(system.diagonal, 1e-12))
+    scale = np.zeros(system.places)
+    scale[system.voxels] = own_scale
     colours = np.flatnonzero(~field), np.flatnonzero(field)
-    place = np.empty(len(field), np.int32)
-    for voxels in colours:
-        place[voxels] = np.arange(len(voxels), dtype=np.int32)
-    scaled = (source * scale).astype(np.float32)
-    kept, eliminated = (scaled[voxels] for voxels in colours)
+    place = np.full(system.places, -1, np.int32)
+    for members in colours:
+        place[system.voxels[members]] = np.arange(len(members), dtype=np.int32)
+    scaled = (system.source * own_scale).astype(np.float32)
+    kept, eliminated = (scaled[members] for members in colours)
     with ThreadPoolExecutor(WORKERS) as pool:
-        couplings = pool.map(lambda rows: _coupling(matrix, rows, place, scale), colours)
-        from_other, to_other = (_threaded(coupling, pool) for coupling in couplings)
-        start = (0.5 / scale[colours[0]]).astype(np.float32)
+
+        def multiplied_by(rows: NDArray[np.int64], others: int) -> _Product:
+            """A product with what voxels of the other colour contribute to some voxels."""
+            count = WORKERS if len(rows) >= ALONE else 1
+            blocks = [
+                pool.submit(_coupling, system, part, place, scale, others)
+                for part in np.array_split(system.voxels[rows], count)
+            ]
+            return _product([block.result() for block in blocks], pool)
+
+        sizes = [len(members) for members in colours]
+        from_other, to_other = (
+            multiplied_by(members, others)
+            for members, others in zip(colours, sizes[::-1], strict=True)
+        )
+        start = (0.5 / own_scale[colours[0]]).astype(np.float32)
         kept, _ = cg(
             LinearOperator(
                 (len(start), len(start)),
@@ -261,39 +341,52 @@ def _solve(
         )
         eliminated = eliminated + to_other(kept)
     solution = np.empty(len(field), np.float32)
-    for voxels, values in zip(colours, (kept, eliminated), strict=True):
-        solution[voxels] = values * scale[voxels]
+    for members, values in zip(colours, (kept, eliminated), strict=True):
+        solution[members] = values * own_scale[members]
     return np.clip(solution, 0, 1)
 
 
+_Product = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Multiplies a vector by a matrix."""
+
+
 def _coupling(
-    matrix: sparse.csr_array,
+    system: _System,
     rows: NDArray[np.int64],
     place: NDArray[np.int32],
     scale: NDArray[np.float64],
+    others: int,
 ) -> sparse.csr_array:
-    """(rows, columns) what the voxels of the other colour contribute to some rows of the system
-    scaled to a unit diagonal."""
-    part = matrix[rows]
-    lengths = np.diff(part.indptr)
-    row = np.repeat(rows, lengths)
-    off = part.indices != row
-    ends = np.concatenate([[0], np.cumsum(lengths - 1)]).astype(np.int32)
-    others = part.indices[off]
-    data = -part.data[off] * scale[row[off]] * scale[others]
+    """(rows, others) what the voxels of the other colour contribute to some rows of the system
+    scaled to a unit diagonal.
+
+    Every row has as many entries as a voxel has sides. Those to nowhere are 0, which costs less
+    than leaving them out.
+
+    Args:
+        system: the whole.
+        rows: (rows,) places in the domain.
+        place: which row of its colour each place is, -1 for none.
+        scale: at each place, 0 for none.
+        others: how many voxels of the other colour there are.
+    """
+    columns = np.empty((len(rows), len(system.sides)), np.int32)
+    data = np.empty(columns.shape, np.float32)
+    own = scale[rows]
+    for side, (neighbour, weight) in enumerate(system.sides):
+        beside = neighbour.take(rows)
+        columns[:, side] = np.maximum(place.take(beside), 0)
+        data[:, side] = weight * own * scale.take(beside)
+    ends = np.arange(0, columns.size + 1, len(system.sides), dtype=np.int32)
     return sparse.csr_array(
-        (data.astype(np.float32), place[others], ends), shape=(len(rows), len(place) - len(rows))
+        (data.reshape(-1), columns.reshape(-1), ends), shape=(len(rows), others)
     )
 
 
-def _threaded(
-    matrix: sparse.csr_array, pool: ThreadPoolExecutor
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Multiplies by the matrix; many rows in blocks, side by side."""
-    if matrix.shape[0] < ALONE:
-        return matrix.__matmul__
-    edges = np.linspace(0, matrix.shape[0], WORKERS + 1).astype(int)
-    blocks = [matrix[a:b] for a, b in pairwise(edges)]
+def _product(blocks: list[sparse.csr_array], pool: ThreadPoolExecutor) -> _Product:
+    """Multiplies by the rows of some matrices, side by side where there are several."""
+    if len(blocks) == 1:
+        return blocks[0].__matmul__
     return lambda vector: np.concatenate(list(pool.map(lambda block: block @ vector, blocks)))
 
 
@@ -310,44 +403,26 @@ def _reporter(progress: Callable[[float], None] | None) -> Callable[[NDArray], N
     return report
 
 
-def _assemble(
-    domain: Domain,
-) -> tuple[sparse.csr_array, NDArray[np.float64], dict[int, NDArray[np.bool_]]]:
-    """Matrix, right-hand side, and which voxels touch which border."""
+def _equations(domain: Domain) -> _Equations:
+    """Laplace's equation at the voxels inside."""
     n = domain.inside
-    diagonal = np.zeros(n)
-    source = np.zeros(n)
+    borders, source = np.zeros(n), np.zeros(n)
     reaches = {code: np.zeros(n, bool) for code, _ in BORDERS}
-    # Columns ascend within a row when neighbours come in the order of their offsets.
-    sides = sorted(product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0]))
-    half = len(sides) // 2
-    columns = np.empty((n, len(sides) + 1), np.int32)
-    columns[:, half] = np.arange(n)
-    weights = np.zeros(len(sides) + 1)
-    for number, (axis, side) in enumerate(sides):
+    sides = []
+    for axis, side in sorted(product(domain.axes, (-1, 1)), key=lambda s: s[1] * (3 - s[0])):
         weight = 1 / domain.spacing[axis] ** 2
         neighbour = domain.neighbour(axis, side)
-        slot = number + (number >= half)
-        columns[:, slot], weights[slot] = neighbour, -weight
-        diagonal += weight * (neighbour < n)
+        sides.append((neighbour, weight))
         outside = np.flatnonzero(neighbour >= n)
         beyond = neighbour[outside]
         for code, value in BORDERS:
             mine = domain.beyond[beyond] == code
             here, there = outside[mine], beyond[mine]
             share = border_share(domain.distances[code], here, there)
-            diagonal[here] += weight / share
+            borders[here] += weight / share
             source[here] += value * weight / share
             reaches[code][here] = True
-    within = columns < n
-    kept = np.flatnonzero(within)
-    stored = np.tile(weights, (n, 1))
-    stored[:, half] = diagonal
-    ends = np.concatenate([[0], np.cumsum(np.count_nonzero(within, axis=1))]).astype(np.int32)
-    matrix = sparse.csr_array(
-        (stored.reshape(-1).take(kept), columns.reshape(-1).take(kept), ends), shape=(n, n)
-    )
-    return matrix, source, reaches
+    return _Equations(sides, borders, source, reaches, len(domain.voxels))
 
 
 def border_share(
@@ -360,12 +435,16 @@ def border_share(
     return np.clip(np.where(np.isfinite(share), share, 0.5), 0.02, 1)
 
 
-def _joined_to_both(
-    matrix: sparse.csr_array, reaches: dict[int, NDArray[np.bool_]]
-) -> NDArray[np.bool_]:
-    """(n,) whether a voxel's connected piece touches both borders."""
-    count, piece = connected_components(matrix, directed=False)
-    joined = np.ones(count, bool)
+def _joined_to_both(domain: Domain, reaches: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """(inside,) whether a voxel's connected piece touches both borders."""
+    voxels = domain.voxels[: domain.inside]
+    box = np.zeros(domain.shape, bool)
+    box.reshape(-1)[voxels] = True
+    pieces, count = ndimage.label(box, connectivity(domain.axes))
+    piece = pieces.reshape(-1)[voxels]
+    joined = np.ones(count + 1, bool)
     for touching in reaches.values():
-        joined &= np.bincount(piece, weights=touching, minlength=count) > 0
+        touched = np.zeros(count + 1, bool)
+        touched[piece[touching]] = True
+        joined &= touched
     return joined[piece]

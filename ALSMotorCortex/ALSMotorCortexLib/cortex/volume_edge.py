@@ -37,24 +37,28 @@ def straight_edges(
         open_sides: (axis, -1 or 1) of each side where the box ends with the volume.
         codes: tissue codes of the borders, all of which a layer's piece has to touch.
     """
-    places = np.unravel_index(domain.voxels[: domain.inside], domain.shape)
+    _, nj, ni = domain.shape
     layers = []
     for axis, side in open_sides:
         # The box keeps an empty layer around the ribbon's.
         outermost = 1 if side < 0 else domain.shape[axis] - 2
         if domain.shape[axis] > 3:
-            layers.append((axis, np.flatnonzero(places[axis] == outermost)))
+            along = domain.voxels[: domain.inside] // (nj * ni, ni, 1)[axis] % domain.shape[axis]
+            layers.append((axis, np.flatnonzero(along == outermost)))
     # Where two sides meet, the larger piece of ribbon has the voxels, whatever the axes' order.
     largest = np.zeros(domain.inside, np.int64)
     claimed = np.full(domain.inside, NONE, np.int8)
-    for axis, layer in layers:
-        size = _spanning(domain, layer, axis, codes)
+    sizes = [_spanning(domain, layer, axis, codes) for axis, layer in layers]
+    for (axis, layer), size in zip(layers, sizes, strict=True):
         larger = size > largest[layer]
         claimed[layer[larger]], largest[layer[larger]] = axis, size[larger]
     axis_of = np.full(domain.inside, NONE, np.int8)
-    for axis, layer in layers:
-        own = layer[claimed[layer] == axis]
-        axis_of[own[_spanning(domain, own, axis, codes) > 0]] = axis
+    for (axis, layer), size in zip(layers, sizes, strict=True):
+        own = claimed[layer] == axis
+        lost = (size > 0) & ~own
+        kept = layer[own]
+        spans = _spanning(domain, kept, axis, codes) if lost.any() else size[own]
+        axis_of[kept[spans > 0]] = axis
     return axis_of
 
 
@@ -70,7 +74,9 @@ def _spanning(
     touches = np.zeros((len(codes), len(layer)), bool)
     pairs = []
     for other, side in product([a for a in domain.axes if a != axis], (-1, 1)):
-        neighbour = domain.neighbour(other, side)[layer]
+        offset = [0, 0, 0]
+        offset[other] = side
+        neighbour = domain.neighbours_of(domain.voxels[layer], offset)
         touches |= domain.beyond[neighbour] == np.array(codes)[:, None]
         joined = np.flatnonzero(place[neighbour] >= 0)
         pairs.append((joined, place[neighbour[joined]]))
@@ -82,25 +88,3 @@ def _spanning(
     for touching in touches:
         voxels[np.bincount(piece, weights=touching, minlength=count) == 0] = 0
     return voxels[piece]
-
-
-def layer_matrix(matrix: sparse.csr_array, layer: NDArray[np.int64]) -> sparse.csr_array:
-    """The matrix of Laplace's equation within some voxels, without flux to any others.
-
-    Args:
-        matrix: of all voxels; a row's sum is what its borders contribute.
-        layer: places of the voxels.
-    """
-    within = matrix[layer][:, layer].tocoo()
-    off = within.row != within.col
-    borders = matrix.sum(axis=1)[layer]
-    values, rows, columns = within.data[off], within.row[off], within.col[off]
-    diagonal = borders - np.bincount(rows, weights=values, minlength=len(layer))
-    index = np.arange(len(layer))
-    return sparse.csr_array(
-        (
-            np.concatenate([values, diagonal]),
-            (np.concatenate([rows, index]), np.concatenate([columns, index])),
-        ),
-        shape=within.shape,
-    )
