@@ -482,11 +482,15 @@ def _unique(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
 def _settings_file(path: str) -> dict[str, Any]:
     check_regular(path)
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(Path(path).read_text(encoding="utf-8-sig"))  # Windows writes the mark
     except FileNotFoundError:
         raise InputError(f"There is no settings file {path}. Check its name.") from None
     except OSError as error:
         raise InputError(f"The settings file {path} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"The settings file {path} is not text in UTF-8. Save it again in that encoding."
+        ) from None
     except ValueError as error:
         raise InputError(f"The settings file {path} is not valid JSON: {error}.") from None
     if not isinstance(values, dict):

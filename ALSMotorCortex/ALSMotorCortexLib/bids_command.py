@@ -111,11 +111,23 @@ def run(
     out = Path(arguments.out)
     raw = Dataset(Path(arguments.bids), "raw")
     derivative.check_folder(out, raw.root)
+    _keep_inputs(arguments, raw, out)
     if arguments.level == "group":
         from .batch.collect import collect
 
         return collect(raw, out, progress, command, arguments.keep_patient_identity, arguments.pdf)
     return _participants(arguments, raw, out, command, progress)
+
+
+def _keep_inputs(arguments: argparse.Namespace, raw: Any, out: Path) -> None:
+    """Raises: InputError: what describes the results would take the place of an input."""
+    from .batch import collect, derivative
+    from .study.outputs import keep_apart
+
+    inputs = [raw.root / "dataset_description.json", raw.root / "participants.tsv"]
+    inputs += [Path(arguments.settings)] if arguments.settings else []
+    tables = [Path(name).with_suffix(s) for name in collect.TABLES for s in (".tsv", ".json")]
+    keep_apart(inputs, [out / name for name in (*derivative.DESCRIBING, *tables)], out)
 
 
 def _participants(

@@ -99,6 +99,7 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
     already = len(outputs.published)
     try:
         try:
+            _check_names(argv)
             arguments = _parser().parse_args(argv)
             if arguments.command is None:
                 raise InputError(f"Name a command: {', '.join(COMMANDS)}. See {PROGRAM} --help.")
@@ -135,6 +136,18 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
             EXIT_FAULT,
         )
     return EXIT_OK
+
+
+def _check_names(argv: Sequence[str]) -> None:
+    """Refuses what came in another encoding than UTF-8, which no table or report can hold."""
+    for argument in argv:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{argument!a} is not in UTF-8. Rename the file or folder, or set the "
+                "terminal to UTF-8."
+            ) from None
 
 
 def _changed(already: int) -> str:

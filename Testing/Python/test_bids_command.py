@@ -93,6 +93,19 @@ def test_bad_folders_and_levels(study, capfd, tmp_path):
         assert words in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("level", ["participant", "group"])
+@pytest.mark.parametrize("name", ["README.md", "group_measures.tsv"])
+def test_inputs_are_not_replaced(study, capfd, tmp_path, level, name):
+    study.with_map("01")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("{}")
+    arguments = [str(study.root), str(out), level, "--settings", str(out / name)]
+    assert cli.main(["bids", *arguments, "--quiet"]) == cli.EXIT_INPUT
+    assert f"{out / name} is an input" in capfd.readouterr().err
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [(name, "{}")]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the made-up engine is a shell script")
 def test_reports_are_printed_where_asked_for(study, capfd, tmp_path, monkeypatch):
     """With an engine that is made up; without one a sentence says so once."""

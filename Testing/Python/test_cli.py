@@ -41,7 +41,8 @@ def test_quiet(case, capfd):
 
 def test_options_win_over_the_settings_file(case, capfd):
     file = case.folder / "settings.json"
-    file.write_text(json.dumps({"layers": 5, "bins": 7, "gm": "9", "bootstrap": 10}))
+    values = json.dumps({"layers": 5, "bins": 7, "gm": "9", "bootstrap": 10})
+    file.write_text(values, encoding="utf-8-sig")  # as Windows' editor does
     assert cli.main(case.arguments("--settings", str(file), "--layers", "4", "--quiet")) == 0
     settings = json.loads((case.out / "provenance.json").read_text())["settings"]
     used = {name: settings[name] for name in ("layers", "bins", "gm", "bootstrap")}
@@ -169,6 +170,7 @@ def test_bad_usage(capsys, monkeypatch, tmp_path, arguments, message):
     [
         (None, "There is no settings file"),
         ("{", "not valid JSON"),
+        ("{}", "is not text in UTF-8"),
         ("[3]", "should hold settings by name"),
         ('{"colour": 3}', "Unknown setting colour"),
         ('{"layers": "x"}', 'Setting layers is "x", but should be a whole number'),
@@ -182,7 +184,7 @@ def test_bad_usage(capsys, monkeypatch, tmp_path, arguments, message):
 def test_bad_settings_file(case, capfd, text, message):
     file = case.folder / "settings.json"
     if text is not None:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-16" if text == "{}" else "utf-8")
     err = refused(case, capfd, case.arguments("--settings", str(file)))
     assert message in err and str(file) in err
 

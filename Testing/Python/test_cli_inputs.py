@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from ALSMotorCortexLib import cli
+from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid
+from ALSMotorCortexLib.study.images import read_image
 from cli_case import MAIN, Case, refused, run_process
 
 # Bad files ------------------------------------------------------------------------------
@@ -87,6 +89,22 @@ def test_bad_files(case, capfd, role, make_file, message):
     }[role]
     err = refused(case, capfd, arguments)
     assert message in err and str(path) in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no names in bytes")
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+def test_names_that_are_not_utf_8(case, suffix):
+    """ITK would end the process."""
+    path = os.fsencode(case.folder / "l") + b"\xff" + suffix.encode()
+    name = os.fsdecode(path)
+    sitk.WriteImage(sitk.ReadImage(str(case.labels)), str(case.folder / f"l{suffix}"))
+    os.rename(case.folder / f"l{suffix}", path)
+    done = run_process(MAIN, *case.arguments(labels=Path(name)), "--quiet")
+    assert done.returncode == cli.EXIT_INPUT
+    assert done.stderr.count("\n") == 1 and "is not in UTF-8" in done.stderr
+    with pytest.raises(InputError, match="not in UTF-8"):
+        read_image(name)
+    assert case.untouched()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -20,6 +20,11 @@ def test_output_that_is_a_file(case, capfd):
     assert "cannot be written" in refused(case, capfd, arguments)
 
 
+def test_output_whose_name_is_too_long(case, capfd):
+    arguments = case.arguments("--out", str(case.folder / ("x" * 300)))
+    assert "cannot be written" in refused(case, capfd, arguments)
+
+
 def test_output_is_checked_before_the_work(case, capfd, monkeypatch):
     """Even labels that cannot be read are not looked at."""
     arguments = case.arguments("--out", str(case.labels), labels=case.folder / "none.nii.gz")
@@ -56,7 +61,7 @@ def test_an_input_in_the_output_folder_is_kept(case, capfd, role, linked):
     before = {p.name: p.read_bytes() for p in case.out.iterdir()}
     assert cli.main([*arguments, "--quiet"]) == cli.EXIT_INPUT
     err = capfd.readouterr().err
-    assert f"{given} is an input" in err and "Choose another --out." in err
+    assert f"{given} is an input" in err and "Choose another output folder." in err
     assert {p.name: p.read_bytes() for p in case.out.iterdir()} == before
 
 

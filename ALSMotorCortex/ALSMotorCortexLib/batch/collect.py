@@ -19,6 +19,7 @@ from .participant import error_log, record_path
 Progress = Callable[[str, float], Any]
 
 MEASURES, PROFILES = "group_measures.tsv", "group_profiles.tsv"
+TABLES = (MEASURES, PROFILES)
 STUDY = "study"
 
 

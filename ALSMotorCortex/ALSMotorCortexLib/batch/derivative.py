@@ -36,6 +36,9 @@ USUAL_FOLDERS = {
 }  # fmt: skip
 """Folder names that tell nothing of a patient."""
 
+DESCRIBING = ("dataset_description.json", ".bidsignore", "README.md")
+"""Files that :func:`write_dataset` writes."""
+
 README = """# Thickness and laminar signal of the motor cortex
 
 Made by ALSMotorCortex from a BIDS dataset. This is research software and not a medical device.
@@ -251,8 +254,18 @@ def write_dataset(out: Path, raw: Dataset, others: Iterable[Dataset], whole_path
         "DatasetLinks": {name: link for name, link in links.items() if link},
     }
     write_whole(out / "dataset_description.json", to_json(description))
-    write_whole(out / ".bidsignore", "\n".join(IGNORED) + "\n")
-    write_whole(out / "README.md", README)
+    ignored = _lines(out / ".bidsignore")
+    write_whole(out / ".bidsignore", "\n".join(dict.fromkeys([*ignored, *IGNORED])) + "\n")
+    own = README.splitlines()[:1]
+    if _lines(out / "README.md")[:1] in ([], own):  # else somebody has written another
+        write_whole(out / "README.md", README)
+
+
+def _lines(path: Path) -> list[str]:
+    """A text's lines; none where there is no such file."""
+    if not path.is_file():
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _link(out: Path, root: Path, whole_paths: bool) -> str:

@@ -28,7 +28,7 @@ from ..study.bids_names import Unit
 from ..study.echo_times import SECONDS_BELOW
 from ..study.images import read_image
 from ..study.nifti import write_nifti
-from ..study.outputs import OutputFolder
+from ..study.outputs import OutputFolder, keep_apart
 from ..study.tables import write_rows
 from . import derivative
 from .job import DONE, FAILED, UNCHANGED, Job, Outcome
@@ -38,6 +38,7 @@ Progress = Callable[[str, float], None]
 TISSUES = ("gm", "wm", "csf", "other_bank")
 TITLE = "Motor cortex thickness and laminar profile"
 LOCKS, LOGS = ".locks", "logs"
+PAGES = ("html", "pdf")
 
 
 def measure_unit(job: Job, unit: Unit, tell: Progress = lambda step, fraction: None) -> Outcome:
@@ -112,6 +113,10 @@ def _measured(job: Job, unit: Unit, tell: Progress) -> Outcome:
     if finished(job.out, unit, print_):
         return _outcome(unit, UNCHANGED)
     with OutputFolder(job.out / unit.folder / "anat") as folder:
+        folder.inputs.extend(files.uris)
+        folder.keep_inputs([record_path(job.out, unit).name, *_stale(job.out, unit)])
+        pages = [job.out / f"{unit.prefix}.{kind}" for kind in PAGES]
+        keep_apart(folder.inputs, pages, job.out)
         result = _write(job, files, folder, print_, tell)
     return _outcome(unit, DONE, warnings=sum(f.warning for f in result.findings))
 
@@ -209,6 +214,7 @@ def _write(
     record["seconds"]["total"] = round(time.perf_counter() - started, 4)
     name = record_path(job.out, files.unit).name
     provenance.write(record, folder.path(name))
+    folder.keep_inputs(path.name for path in folder.path("").iterdir())
     # The report lies outside the folder. Until the new record is there, the old one disowns it.
     for page, path in pages.items():
         os.replace(path, job.out / f".{page}.partial")
@@ -351,5 +357,5 @@ def remove_leftovers(out: Path, unit: Unit) -> None:
     folder = out / unit.folder
     for left in [*folder.glob(".anat.*.partial"), *folder.glob("anat/.*.partial")]:
         shutil.rmtree(left, ignore_errors=True)
-    for kind in ("html", "pdf"):
+    for kind in PAGES:
         (out / f".{unit.prefix}.{kind}.partial").unlink(missing_ok=True)

@@ -37,6 +37,10 @@ _CONTINUED_VOXELS = 2
 # No neighbour of voxels that depth is continued to lies outside the box.
 _MARGIN = _CONTINUED_VOXELS + 1
 _OFFSETS = np.array([o for o in product((-1, 0, 1), repeat=3) if any(o)])
+# How much a neighbour at each of them counts.
+_WEIGHTS = (1 / (_OFFSETS**2).sum(axis=1)).astype(np.float32)
+# Voxels that depth is continued to at a time, to save memory.
+_TOGETHER = 100_000
 
 
 def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
@@ -69,11 +73,15 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
     settings = measurement.settings
     white = _tissue(settings.wm, labels, low, shape)
     pial = _tissue((*settings.csf, *settings.other_bank), labels, low, shape)
-    near.keep_near_the_middle(_CONTINUED_VOXELS * np.linalg.norm(measurement.grid.spacing))
-    inside = np.ones(known.sum(), bool)
-    beside = (white | pial).reshape(-1)[near.grow()]
-    keep = np.concatenate([inside, beside, np.zeros(len(near.grow()), bool)])
-    return _surface(near, keep.astype(np.float32), white, measurement, low)
+    reach = _CONTINUED_VOXELS * float(np.linalg.norm(measurement.grid.spacing))
+    around = near.grow(near.places_near_the_middle(reach))
+    beside = (white | pial).reshape(-1)[around]
+    # The rest is clipped away, wherever it lies: nothing has to be known beyond it.
+    near.grow(around[beside])
+    keep = np.zeros(len(near.depth), np.float32)
+    keep[: known.sum()] = 1
+    keep[known.sum() :][: len(around)] = beside
+    return _surface(near, keep, white, measurement, low)
 
 
 class _Near:
@@ -90,7 +98,6 @@ class _Near:
         """Lists voxels by their flat indices; ``normals`` are mm per step of the index."""
         self.shape = shape
         self._places = places
-        self._front = places
         self._lookup = np.full(shape, -1, np.int32).reshape(-1)
         self._lookup[places] = np.arange(len(places))
         slope = normals / np.maximum(thickness, 1e-3)[:, None]
@@ -113,35 +120,41 @@ class _Near:
         box.reshape(-1)[self._places] = values
         return box
 
-    def keep_near_the_middle(self, reach: float) -> None:
-        """Grows on only from voxels up to ``reach`` mm from :data:`MIDDLE`."""
+    def places_near_the_middle(self, reach: float) -> NDArray[np.int64]:
+        """Flat indices of the listed voxels up to ``reach`` mm from :data:`MIDDLE`."""
         away = np.abs(self.depth - MIDDLE) * self.thickness
-        self._front = self._places[away <= reach]
+        return self._places[away <= reach]
 
-    def grow(self) -> NDArray[np.int64]:
-        """Lists the voxels that touch those listed last, and returns their flat indices.
+    def grow(self, front: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Lists the voxels that touch some listed ones, and returns their flat indices.
 
         Each listed neighbour foretells a voxel's depth along a straight line; near ones
         count more.
+
+        Args:
+            front: flat indices of the voxels to grow from.
         """
-        front = np.zeros(self.shape, bool)
-        front.reshape(-1)[self._front] = True
-        new = np.flatnonzero(grown(front, (1, 1, 1)).reshape(-1) & (self._lookup < 0))
-        total = np.zeros((len(new), 5), np.float32)
-        weights = np.zeros(len(new), np.float32)
-        for offset, step in zip(_OFFSETS, self._steps, strict=True):
-            source = self._lookup[new + step]
-            to = np.flatnonzero(source >= 0)
-            told = self._values[source[to]]
-            told[:, 0] -= told[:, 2:] @ offset.astype(np.float32)
-            weight = np.float32(1 / (offset @ offset))
-            total[to] += weight * told
-            weights[to] += weight
+        mask = np.zeros(self.shape, bool)
+        mask.reshape(-1)[front] = True
+        new = np.flatnonzero(grown(mask, (1, 1, 1)).reshape(-1) & (self._lookup < 0))
+        parts = np.array_split(new, -(-len(new) // _TOGETHER)) if len(new) else []
+        values = [self._values, *(self._foretold(part) for part in parts)]
         self._lookup[new] = np.arange(len(self._places), len(self._places) + len(new))
         self._places = np.concatenate([self._places, new])
-        self._values = np.concatenate([self._values, total / weights[:, None]])
-        self._front = new
+        self._values = np.concatenate(values)
         return new
+
+    def _foretold(self, voxels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, 5) columns as in ``_values``, of voxels that touch listed ones."""
+        beside = self._lookup.take(voxels[:, None] + self._steps).reshape(-1)
+        pairs = np.flatnonzero(beside >= 0)
+        voxel, offset = np.divmod(pairs, len(_OFFSETS))
+        told = self._values.take(beside.take(pairs), axis=0)
+        told[:, 0] -= np.einsum("na,na->n", told[:, 2:], _OFFSETS.astype(np.float32)[offset])
+        weight = _WEIGHTS[offset]
+        told *= weight[:, None]
+        first = np.flatnonzero(np.diff(voxel, prepend=-1))
+        return np.add.reduceat(told, first) / np.add.reduceat(weight, first)[:, None]
 
 
 def _tissue(

@@ -266,6 +266,10 @@ def _check_meta_header(path: Path, head: bytes) -> None:
 def _itk(path: Path, read: bool):  # type: ignore[no-untyped-def]
     """The image, or only its reader with the header read, without ITK's own messages."""
     reader = sitk.ImageFileReader()
+    try:
+        str(path).encode("utf-8")  # ITK ends the process where it cannot be
+    except UnicodeEncodeError:
+        raise InputError(f"The name of {path} is not in UTF-8. Rename the file.") from None
     reader.SetFileName(str(path))
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)

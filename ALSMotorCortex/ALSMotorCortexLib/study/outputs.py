@@ -48,11 +48,12 @@ class OutputFolder:
 
     def __enter__(self) -> OutputFolder:
         """Raises: InputError: the folder cannot be made or written."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(
-                f"{self.given} is a file, so results cannot be put into it. Choose another --out."
-            )
         try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise InputError(
+                    f"{self.given} is a file, so results cannot be put into it. Choose another "
+                    "output folder."
+                )
             self._make_parents()
             self._staging = self._make_staging()
         except OSError as error:
@@ -87,14 +88,7 @@ class OutputFolder:
         Raises:
             InputError: one of them is an input, maybe through a link.
         """
-        inputs = {_identity(path): path for path in self.inputs}
-        for name in sorted(set(names)):
-            there = _identity(self.folder / name)
-            if there is not None and there in inputs:
-                raise InputError(
-                    f"{inputs[there]} is an input, and the results in {self.given} would replace "
-                    "it. Choose another --out."
-                )
+        keep_apart(self.inputs, (self.folder / name for name in sorted(set(names))), self.given)
 
     def publish(self, stale: Iterable[str] = (), last: str = "") -> None:
         """Moves the files into place; on an error what was there is put back.
@@ -134,7 +128,7 @@ class OutputFolder:
             if (self.folder / name).is_dir():
                 raise InputError(
                     f"{self.given / name} is a folder, and a result has the same name. "
-                    "Rename it or choose another --out."
+                    "Rename it or choose another output folder."
                 )
         old = self._staging / ".old"
         old.mkdir()
@@ -196,12 +190,12 @@ class OutputFolder:
         if error.errno in FULL:
             return InputError(
                 f"The disk is full, so the results could not be written to {self.given}. "
-                "Nothing in it was changed; make room or choose another --out."
+                "Nothing in it was changed; make room or choose another output folder."
             )
         reason = error.strerror or str(error)
         return InputError(
             f"The results cannot be written to {self.given} ({reason}). "
-            "Check its permissions or choose another --out."
+            "Check its permissions or choose another output folder."
         )
 
 
@@ -227,6 +221,27 @@ def signals_held() -> Iterator[list[int]]:
             signal.signal(kind, handler if handler is not None else signal.SIG_DFL)
         for number in came:
             signal.raise_signal(number)
+
+
+def keep_apart(inputs: Iterable[Path], outputs: Iterable[Path], folder: Path) -> None:
+    """Refuses to go on where an output would take the place of an input.
+
+    Args:
+        inputs: files that are read.
+        outputs: files that are written or taken away.
+        folder: of the outputs, for the message.
+
+    Raises:
+        InputError: one of them is an input, maybe through a link.
+    """
+    known = {_identity(path): path for path in inputs}
+    for path in outputs:
+        there = _identity(path)
+        if there is not None and there in known:
+            raise InputError(
+                f"{known[there]} is an input, and the results in {folder} would replace it. "
+                "Choose another output folder."
+            )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -93,7 +93,7 @@ def write_simulation(simulation: Simulation, out: str | os.PathLike) -> Path:
         for folder, write in zip(folders, writers, strict=True):
             write(simulation, unit, folder)
         for folder in folders:
-            folder.publish(_earlier(folder.folder, unit))
+            folder.publish(_earlier_echoes(folder.folder, unit))
     for part, kind in ((TRUTH_SET, "truth"), (LABEL_SET, "labels")):
         _describe(out / part, f"{NAME}: {kind}", "derivative")
     with alone(out):
@@ -155,12 +155,14 @@ def _add_to_tables(out: Path, unit: Unit, subject: Subject) -> None:
         rows = _with_row(out / "participants.tsv", _participant(unit, subject))
         _write_table(rows, folder.path("participants.tsv"))
         columns = {name: {"Description": text} for name, text in _COLUMNS.items()}
-        _write_json(columns, folder.path("participants.json"))
-        folder.path("README").write_text(
-            "Simulated scans of the motor cortex, made with als-motor-cortex phantom. No person "
-            "was scanned.\nLabels and truth are under derivatives/.\n",
-            encoding="utf-8",
-        )
+        before = read_json(out / "participants.json") or {}  # with columns that a user added
+        _write_json({**before, **columns}, folder.path("participants.json"))
+        if not (out / "README").exists():
+            folder.path("README").write_text(
+                "Simulated scans of the motor cortex, made with als-motor-cortex phantom. No "
+                "person was scanned.\nLabels and truth are under derivatives/.\n",
+                encoding="utf-8",
+            )
         folder.publish()
     if unit.session:
         name = f"sub-{unit.participant}_sessions.tsv"
@@ -249,9 +251,12 @@ def alone(out: Path, patience: float = 60.0) -> Iterator[None]:
 # One scan ---------------------------------------------------------------------------------
 
 
-def _earlier(folder: Path, unit: Unit) -> list[str]:
-    """Files of an earlier simulation of the same scan."""
-    return [path.name for path in folder.glob(f"{unit.prefix}_*") if path.is_file()]
+def _earlier_echoes(folder: Path, unit: Unit) -> list[str]:
+    """Echoes of an earlier simulation of the same scan, which may have had more of them.
+
+    All other files of a simulation always have the same names. What else is there is the user's.
+    """
+    return [path.name for path in folder.glob(f"{unit.prefix}_echo-*_part-*_MEGRE.*")]
 
 
 def _write_echoes(simulation: Simulation, unit: Unit, folder: OutputFolder) -> None:

@@ -146,6 +146,22 @@ def test_folders_that_would_mix_datasets_are_refused(tmp_path):
     check_folder(tmp_path / "new", study.root)
 
 
+def test_what_a_user_wrote_in_the_folder_stays(tmp_path):
+    study, out = Study(tmp_path / "raw"), tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    (out / ".bidsignore").write_text("*.mine\n")
+    for _ in range(2):
+        derivative.write_dataset(out, Dataset(study.root, "raw"), [], whole_paths=True)
+        assert (out / "README.md").read_text() == "mine"
+        lines = (out / ".bidsignore").read_text().splitlines()
+        assert lines == ["*.mine", *derivative.IGNORED]
+    (out / "README.md").unlink()
+    for _ in range(2):
+        derivative.write_dataset(out, Dataset(study.root, "raw"), [], whole_paths=True)
+        assert (out / "README.md").read_text() == derivative.README
+
+
 def test_layers_have_names():
     assert derivative.layer_table(3) == [(1, "superficial"), (2, "layer_2"), (3, "deep")]
     assert derivative.layer_table(1) == [(1, "layer_1")]

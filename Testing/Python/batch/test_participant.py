@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import bids_study
 from ALSMotorCortexLib.batch import participant
 from ALSMotorCortexLib.batch.job import DONE, FAILED, UNCHANGED, Job
 from ALSMotorCortexLib.batch.participant import error_log, measure_unit, record_path
@@ -229,6 +230,40 @@ def test_files_that_are_no_longer_made_go(study):
     assert measure_unit(job, UNIT).status == DONE
     assert not any("R2starmap" in path.name for path in folder.iterdir())
     assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_maps_of_an_earlier_run_are_not_taken_away_while_they_are_inputs(study):
+    """They lie among the results, and a run takes away what it no longer makes."""
+    study.with_echoes("01")
+    job = job_of(study)
+    assert measure_unit(job, UNIT).status == DONE
+    for echo in (study.root / "sub-01" / "anat").iterdir():
+        echo.unlink()
+    before = snapshot(job.out)
+    again = replace(job, others=(study.labels, job.out))
+    outcome = measure_unit(again, UNIT)
+    assert outcome.status == FAILED
+    assert "is an input" in outcome.reason and "2starmap" in outcome.reason
+    after = snapshot(job.out)
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_label_map_that_is_called_as_a_result_is_kept(study):
+    """Its name is only known to be one when all is measured; nothing is moved until then."""
+    study.with_map("01")
+    job = job_of(study, labels_desc="layers")
+    folder = job.out / "sub-01" / "anat"
+    folder.mkdir(parents=True)
+    name = "sub-01_space-orig_desc-layers_dseg.nii.gz"
+    labels = study.image(folder / name, bids_study.labels())
+    for path in (study.labels / "sub-01" / "anat").glob("*_dseg.tsv"):
+        path.rename(folder / "dseg.tsv")
+    before = snapshot(job.out)
+    tissues = {"gm": "3", "wm": "2", "csf": "1"}
+    outcome = measure_unit(replace(job, others=(job.out,), settings=QUICK | tissues), UNIT)
+    assert outcome.status == FAILED and f"{labels.name} is an input" in outcome.reason
+    after = snapshot(job.out)
+    assert {path: after[path] for path in before} == before
 
 
 # Failing ------------------------------------------------------------------------------------

@@ -151,11 +151,21 @@ def test_sessions_are_listed(tmp_path: Path) -> None:
 
 def test_a_scan_replaces_its_earlier_files_and_no_others(tmp_path: Path) -> None:
     anat = phantom.write_simulation(scan(), tmp_path)
-    (anat / "notes.txt").write_text("mine", "utf-8")
+    labels = tmp_path / "derivatives" / "labels" / anat.relative_to(tmp_path)
+    mine = [
+        anat / "notes.txt",
+        labels / f"{anat.parent.name}_desc-manual_dseg.nii.gz",
+        tmp_path / "README",
+    ]
+    for path in mine:
+        path.write_text("mine", "utf-8")
+    columns = tmp_path / "participants.json"
+    columns.write_text('{"handedness": {"Description": "mine"}}', "utf-8")
     fewer = simulate(replace(TINY, times_ms=(4.0, 11.0)))
     phantom.write_simulation(fewer, tmp_path)
     assert len(list(anat.glob("*_MEGRE.nii.gz"))) == 4
-    assert (anat / "notes.txt").read_text("utf-8") == "mine"
+    assert [path.read_text("utf-8") for path in mine] == ["mine"] * 3
+    assert {"handedness", "group"} <= set(json.loads(columns.read_text("utf-8")))
 
 
 def test_writing_is_the_same_again(tmp_path: Path) -> None:
