@@ -74,14 +74,16 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
     white = _tissue(settings.wm, labels, low, shape)
     pial = _tissue((*settings.csf, *settings.other_bank), labels, low, shape)
     reach = _CONTINUED_VOXELS * float(np.linalg.norm(measurement.grid.spacing))
-    around = near.grow(near.places_near_the_middle(reach))
-    beside = (white | pial).reshape(-1)[around]
-    # The rest is clipped away, wherever it lies: nothing has to be known beyond it.
-    near.grow(around[beside])
-    keep = np.zeros(len(near.depth), np.float32)
-    keep[: known.sum()] = 1
-    keep[known.sum() :][: len(around)] = beside
-    return _surface(near, keep, white, measurement, low)
+    kept = np.ones(len(near.depth), bool)
+    around = near.grow(np.abs(near.past_the_middle) <= reach)
+    kept = np.concatenate([kept, (white | pial).reshape(-1)[around]])
+    # Beyond what is clipped away nothing needs to be known.
+    new = near.grow(kept & (np.abs(near.past_the_middle) <= reach))
+    kept = np.concatenate([kept, np.zeros(len(new), bool)])
+    # What lies past a deep voxel counts as deep, too: else a wall would stand between them.
+    far = near.paint(kept & (near.past_the_middle > reach), np.zeros(shape, bool))
+    deep = white | grown(far, (1, 1, 1))
+    return _surface(near, kept.astype(np.float32), deep, measurement, low)
 
 
 class _Near:
@@ -115,28 +117,27 @@ class _Near:
         """(n,) of the listed voxels."""
         return self._values[:, 1]
 
-    def paint(self, values: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def past_the_middle(self) -> NDArray[np.float32]:
+        """(n,) mm from :data:`MIDDLE` of the listed voxels, positive towards white matter."""
+        return (self.depth - np.float32(MIDDLE)) * self.thickness
+
+    def paint(self, values: NDArray, box: NDArray) -> NDArray:
         """Puts ``values`` (n,) into ``box`` (k, j, i) at the listed voxels, and returns it."""
         box.reshape(-1)[self._places] = values
         return box
 
-    def places_near_the_middle(self, reach: float) -> NDArray[np.int64]:
-        """Flat indices of the listed voxels up to ``reach`` mm from :data:`MIDDLE`."""
-        away = np.abs(self.depth - MIDDLE) * self.thickness
-        return self._places[away <= reach]
-
-    def grow(self, front: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Lists the voxels that touch some listed ones, and returns their flat indices.
+    def grow(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Lists the voxels that touch some of the listed, and returns their flat indices.
 
         Each listed neighbour foretells a voxel's depth along a straight line; near ones
         count more.
 
         Args:
-            front: flat indices of the voxels to grow from.
+            among: (n,) which of the listed voxels to grow from.
         """
-        mask = np.zeros(self.shape, bool)
-        mask.reshape(-1)[front] = True
-        new = np.flatnonzero(grown(mask, (1, 1, 1)).reshape(-1) & (self._lookup < 0))
+        front = self.paint(among, np.zeros(self.shape, bool))
+        new = np.flatnonzero(grown(front, (1, 1, 1)).reshape(-1) & (self._lookup < 0))
         parts = np.array_split(new, -(-len(new) // _TOGETHER)) if len(new) else []
         values = [self._values, *(self._foretold(part) for part in parts)]
         self._lookup[new] = np.arange(len(self._places), len(self._places) + len(new))
@@ -172,15 +173,23 @@ def _tissue(
 def _surface(
     near: _Near,
     keep: NDArray[np.float32],
-    white: NDArray[np.bool_],
+    deep: NDArray[np.bool_],
     measurement: Measurement,
     low: NDArray,
 ) -> vtkPolyData:
-    """The isosurface of depth where ``keep`` (n,) is 0.5 or more."""
+    """The isosurface of depth where ``keep`` (n,) is 0.5 or more.
+
+    Args:
+        near: depth and thickness.
+        keep: of the listed voxels.
+        deep: (k, j, i) which of the others are white matter or beside deep voxels.
+        measurement: what was measured.
+        low: index of the box's first voxel.
+    """
     # What closes the surface where depth is not known is clipped away.
     outside, inside = (np.float32(depth) for depth in BEYOND)
     edges = vtkFlyingEdges3D()
-    edges.SetInputData(image_data(near.paint(near.depth, np.where(white, inside, outside))))
+    edges.SetInputData(image_data(near.paint(near.depth, np.where(deep, inside, outside))))
     edges.SetValue(0, MIDDLE)
     edges.ComputeNormalsOff()
     edges.ComputeScalarsOff()
@@ -190,9 +199,10 @@ def _surface(
     if not raw.GetNumberOfPoints():
         return raw
     at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1]
+    between = _Between(at, near.shape)
     for name, values in ((THICKNESS, near.thickness), ("keep", keep)):
         box = near.paint(values, np.zeros(near.shape, np.float32))
-        _add_scalars(raw, name, _on_edges(box, at))
+        _add_scalars(raw, name, between.values(box))
     raw.GetPointData().SetActiveScalars("keep")
     clip = vtkClipPolyData()
     clip.SetInputData(raw)
@@ -223,14 +233,23 @@ def _surface(
     return surface
 
 
-def _on_edges(box: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n,) values of a box (k, j, i) at index points (n, 3), by linear interpolation.
+class _Between:
+    """Points each of which lies on a line between two neighbouring voxels, as those of an
+    isosurface do."""
 
-    Each point lies on a line between two neighbouring voxels, as those of an isosurface do.
-    """
-    low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
-    share = (at - low).sum(axis=1)
-    return (1 - share) * box[tuple(low.T)] + share * box[tuple(high.T)]
+    def __init__(self, at: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+        """Takes index points (n, 3) in a box of some shape (k, j, i)."""
+        low = np.floor(at)
+        off = at - low
+        self._share = off.sum(axis=1)
+        steps = np.array([shape[1] * shape[2], shape[2], 1])
+        self._low = np.einsum("na,a->n", low, steps.astype(float)).astype(np.int64)
+        self._high = self._low + (off > 0) @ steps
+
+    def values(self, box: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n,) values of a box (k, j, i) at the points, by linear interpolation."""
+        flat = box.reshape(-1)
+        return (1 - self._share) * flat.take(self._low) + self._share * flat.take(self._high)
 
 
 def _add_scalars(surface: vtkPolyData, name: str, values: NDArray) -> None:

@@ -81,6 +81,17 @@ def test_at_the_edge_of_the_volume_the_surface_ends_with_the_voxels():
     assert area(surface) == pytest.approx(6 * 7 * 0.5, rel=0.01)
 
 
+def test_no_wall_stands_along_a_cut_of_a_cortex_of_many_voxels():
+    labels = np.full((6, 30, 8), 1, np.uint8)
+    labels[:, :25] = 3
+    labels[:, :5] = 2
+    labels[:, :, 6:] = 0
+    image = Image(labels, Grid.from_spacing(labels.shape, (0.2, 0.2, 0.2)))
+    surface = mid_surface(measure(image, SETTINGS), image)
+    assert image.grid.kji(points(surface))[:, 1] == pytest.approx(14.5, abs=0.05)
+    assert area(surface) == pytest.approx(6 * 6 * 0.2**2, rel=0.01)
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_normals_point_to_the_pial_side_in_the_world(mirrored):
     made = phantom(Sphere(), rotation=UPRIGHT)
