@@ -14,6 +14,11 @@ from cli_case import Case, slab
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Several processes test at once: the threads of BLAS would wait for a core by spinning on it. Set
+# before numpy is loaded. Our own threads (cortex/workers.py) stay as they are for a user.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 # A slow or busy machine must not fail a test, and a failure must come back on the next run.
 settings.register_profile(
     "project",

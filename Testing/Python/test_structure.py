@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,10 @@ def part_of(source: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
+def place_of(source: Path) -> str:
+    return source.relative_to(PACKAGE).as_posix()
+
+
 def imports(
     tree: ast.AST, package: tuple[str, ...], inside: bool = True
 ) -> Iterator[tuple[str, int]]:
@@ -105,9 +110,14 @@ def imports(
             yield from imports(node, package, inside)
 
 
+@cache
+def parsed(source: Path) -> ast.Module:
+    return ast.parse(source.read_text(encoding="utf-8"))
+
+
 def imports_of(source: Path, inside: bool = True) -> list[tuple[str, int]]:
     package = (PACKAGE.name, *source.relative_to(PACKAGE).parts[:-1])
-    return list(imports(ast.parse(source.read_text(encoding="utf-8")), package, inside))
+    return list(imports(parsed(source), package, inside))
 
 
 def test_import_reader_resolves_names_and_tells_load_time_from_later() -> None:
@@ -131,36 +141,39 @@ def test_import_reader_resolves_names_and_tells_load_time_from_later() -> None:
     assert {name for name, _ in imports(tree, package)} - at_load == {"matplotlib.pyplot"}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_imports_point_downwards(source: Path) -> None:
+def test_imports_point_downwards() -> None:
+    assert {part_of(s) for s in SOURCES} == set(NEVER), "say here what each part may import"
+    assert not [text for source in SOURCES for text in wrong_directions(source)]
+
+
+def wrong_directions(source: Path) -> Iterator[str]:
+    """What a file imports and its part must not, in words."""
     part = part_of(source)
-    assert part in NEVER, f"a new part of the package, {part}: say here what it may import"
-    wrong = []
     for name, line in imports_of(source):
         top, *rest = name.split(".")
         if top in NEVER[part]:
-            wrong.append(f"line {line}: {part or 'the package'} never imports {top}")
+            yield f"{place_of(source)}:{line}: {part or 'the package'} never imports {top}"
         if top == PACKAGE.name and part and rest:
             target = rest[0]
             is_part = (PACKAGE / target).is_dir() or (PACKAGE / f"{target}.py").is_file()
             if is_part and target not in MAY_IMPORT[part] | {part}:
-                wrong.append(f"line {line}: {part} does not import {target}")
-    assert not wrong
+                yield f"{place_of(source)}:{line}: {part} does not import {target}"
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_only_what_slicer_bundles_is_imported_at_load(source: Path) -> None:
+def test_only_what_slicer_bundles_is_imported_at_load() -> None:
+    assert not [text for source in SOURCES for text in not_bundled(source)]
+
+
+def not_bundled(source: Path) -> Iterator[str]:
+    """What a file imports when it is loaded, and Slicer does not bring, in words."""
     allowed = sys.stdlib_module_names | BUNDLED | {PACKAGE.name}
     if part_of(source) in {"scene", "hooks", "panel"} or source.name in OF_THE_MODULE:
         allowed |= {"slicer"}
     if part_of(source) in {"hooks", "panel"}:
         allowed |= APPLICATION
-    wrong = [
-        f"line {line}: import {name} inside the function that needs it"
-        for name, line in imports_of(source, inside=False)
-        if name.split(".")[0] not in allowed
-    ]
-    assert not wrong
+    for name, line in imports_of(source, inside=False):
+        if name.split(".")[0] not in allowed:
+            yield f"{place_of(source)}:{line}: import {name} inside the function that needs it"
 
 
 def test_every_package_that_is_imported_is_pinned() -> None:
@@ -178,15 +191,18 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     assert not [n for n in unpinned if f'["{n}>=' not in extras or f"\n{n}==" not in tests]
 
 
-@pytest.mark.parametrize(
-    "source",
-    [s for s in SOURCES if part_of(s) == "cortex"],
-    ids=lambda p: p.relative_to(PACKAGE).as_posix(),
-)
-def test_everything_public_in_cortex_is_documented(source: Path) -> None:
-    """A method may leave its words to a protocol or base class in the same file."""
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree), "the file has no docstring"
+def test_everything_public_in_cortex_is_documented() -> None:
+    of_cortex = [source for source in SOURCES if part_of(source) == "cortex"]
+    assert of_cortex
+    assert not {s: names for s in of_cortex if (names := undocumented(s))}
+
+
+def undocumented(source: Path) -> list[str]:
+    """Names without a docstring in a file, and the file's own where it has none.
+
+    A method may leave its words to a protocol or base class in the same file.
+    """
+    tree = parsed(source)
     classes = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
     shared = {
         method.name
@@ -195,12 +211,13 @@ def test_everything_public_in_cortex_is_documented(source: Path) -> None:
         for method in public(node)
         if ast.get_docstring(method)
     }
-    missing = [n.name for n in public(tree) if not ast.get_docstring(n)]
+    missing = [] if ast.get_docstring(tree) else ["the file"]
+    missing += [n.name for n in public(tree) if not ast.get_docstring(n)]
     for name, node in classes.items():
         if name[0] != "_":
             methods = (m for m in public(node) if not ast.get_docstring(m))
             missing += [f"{name}.{m.name}" for m in methods if m.name not in shared]
-    assert not missing
+    return missing
 
 
 def public(node: ast.Module | ast.ClassDef) -> list[ast.FunctionDef | ast.ClassDef]:

@@ -6,6 +6,7 @@ The checks themselves (Testing/host/panel.py) are tested first, on small panels 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ MODULE_FILE = MODULE / "ALSMotorCortex.py"
 LIBRARY = MODULE / "ALSMotorCortexLib"
 PANELS = panel.panels(MODULE)
 CODE = panel.sources(MODULE)
-# What imports qt, ctk or slicer's window classes.
+# What may import qt, ctk or slicer's window classes.
 SOURCES = [MODULE_FILE, *sorted(LIBRARY.rglob("*.py"))]
 # The key that Sample Data files the case under; it is also the module's title, which is translated.
 NAMES = {"ALS Motor Cortex"}
@@ -297,8 +298,20 @@ def test_all_sections_are_in_the_window() -> None:
         from ALSMotorCortexLib.panel.panel import SECTIONS
 
         names = [kind.name for kind in SECTIONS]
-    in_files = [file.stem.lower() for file in PANELS if file.parent.name == "Sections"]
-    assert sorted(names) == sorted(in_files)
+    files = [file.stem.lower() for file in PANELS if file.parent.name == "Sections"]
+    assert sorted(names) == sorted(files)
+
+
+def found_in(files: Iterable[Path], *finders: Callable[[panel.Source], Iterable[str]]) -> list[str]:
+    """What is found in each of the files, with its name."""
+    sources = [(file, panel.Source.of(file)) for file in files]
+    assert sources
+    return [
+        f"{name_of(file)}, {fault}"
+        for file, source in sources
+        for finder in finders
+        for fault in finder(source)
+    ]
 
 
 @pytest.mark.parametrize("file", CODE, ids=name_of)
@@ -308,18 +321,17 @@ def test_the_source_uses_widgets_that_exist_as_they_are(file: Path) -> None:
     assert panel.unread_widgets(source) == [], "give the names where the check can read them"
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name_of)
-def test_names_of_qt_and_slicer_exist(file: Path) -> None:
-    source = panel.Source.of(file)
-    assert list(panel.find_unknown_names(source, slicer)) == []
-    assert list(panel.find_wrong_uses_of_made_objects(source)) == []
+def test_names_of_qt_and_slicer_exist() -> None:
+    def unknown(source: panel.Source) -> Iterable[str]:
+        return panel.find_unknown_names(source, slicer)
+
+    assert found_in(SOURCES, unknown, panel.find_wrong_uses_of_made_objects) == []
 
 
 # What the panel says besides its own texts.
 SPOKEN = [LIBRARY / "module_logic.py", LIBRARY / "scene" / "chosen.py"]
 
 
-@pytest.mark.parametrize("file", [MODULE_FILE, *CODE, *SPOKEN], ids=name_of)
-def test_texts_of_the_panel_are_translated(file: Path) -> None:
-    faults = panel.find_untranslated_texts(panel.Source.of(file))
+def test_texts_of_the_panel_are_translated() -> None:
+    faults = found_in([MODULE_FILE, *CODE, *SPOKEN], panel.find_untranslated_texts)
     assert [f for f in faults if not any(repr(name) in f for name in NAMES)] == []

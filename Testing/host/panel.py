@@ -267,6 +267,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.tree = ast.parse(text)
         self.parents = {c: p for p in ast.walk(self.tree) for c in ast.iter_child_nodes(p)}
+        self._assignments: dict[ast.AST, list[ast.Assign]] = {}
 
     @classmethod
     def of(cls, file: Path) -> Source:
@@ -300,10 +301,16 @@ class Source:
             function = self.function(function)
         return [
             node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            and any(isinstance(t, ast.Name) and t.id == name.id for t in node.targets)
+            for node in self.assignments(function)
+            if any(isinstance(t, ast.Name) and t.id == name.id for t in node.targets)
         ]
+
+    def assignments(self, within: ast.AST) -> list[ast.Assign]:
+        """All assignments in a function, or in the whole file."""
+        if within not in self._assignments:
+            found = [node for node in ast.walk(within) if isinstance(node, ast.Assign)]
+            self._assignments[within] = found
+        return self._assignments[within]
 
     def texts(self, node: ast.expr) -> set[str] | None:
         """All texts that an expression can be, as far as they stand in the file; None if not."""
@@ -500,8 +507,8 @@ def made_class(source: Source, node: ast.expr) -> str | None:
     elif isinstance(node, ast.Attribute) and dotted(node)[:1] == ["self"]:
         values = [
             n.value
-            for n in ast.walk(source.tree)
-            if isinstance(n, ast.Assign) and any(dotted(t) == dotted(node) for t in n.targets)
+            for n in source.assignments(source.tree)
+            if any(dotted(t) == dotted(node) for t in n.targets)
         ]
     else:
         return None
