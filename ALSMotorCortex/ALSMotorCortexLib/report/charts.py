@@ -8,7 +8,7 @@ each bin's numbers under the pointer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -24,6 +24,8 @@ INK, QUIET, FAINT = "#22303a", "#5b6873", "#dfe4e8"
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
 WIDTH, HEIGHT = 680, 320
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 26, 46
+CURVE = 2.2
+"""Width of a profile's line."""
 
 
 def nice_ticks(low: float, high: float, most: int = 7) -> NDArray:
@@ -256,7 +258,7 @@ def profile_chart(measurement: Measurement, map_name: str, regions: Sequence[str
         band = _band(axes, curve)
         if band:
             axes.path(band, fill=colour, fill_opacity=0.22, stroke="none")
-        axes.path(_polyline(axes, curve, "mean"), fill="none", stroke=colour, stroke_width=2.2,
+        axes.path(_polyline(axes, curve, "mean"), fill="none", stroke=colour, stroke_width=CURVE,
                   stroke_linejoin="round", stroke_linecap="round",
                   stroke_dasharray=dash or "none")  # fmt: skip
         what = f"mean, {region} (n = {words.count(sum(p.n for p in curve))})"
@@ -264,7 +266,8 @@ def profile_chart(measurement: Measurement, map_name: str, regions: Sequence[str
     if any(_band(axes, curve) for curve in curves.values()):
         colour = series_style(list(measurement.regions).index(next(iter(curves))))[0]
         shade = box_swatch(colour if alone else INK, 0.25)
-        entries.append((shade, f"{level} interval of {'the mean' if alone else 'each mean'}"))
+        what = f"{level} interval of {'the mean' if alone else 'each mean'}"
+        entries.append((shade, what + _hidden(axes, curves.values())))
     axes.parts += _hover(axes, curves, unit, level)
     return axes.svg(f"Laminar profile of {map_name}") + legend(entries)
 
@@ -345,6 +348,15 @@ def _band(axes: Axes, curve: Sequence[ProfileBin]) -> str:
         under = [f"{axes.px(x):.1f} {axes.py(p.ci_low):.1f}" for x, p in reversed(ends)]
         parts.append("M" + "L".join(over + under) + "Z")
     return "".join(parts)
+
+
+def _hidden(axes: Axes, curves: Iterable[Sequence[ProfileBin]]) -> str:
+    """Says where the lines of the means cover their own bands."""
+    known = [p for curve in curves for p in curve if math.isfinite(p.ci_high - p.ci_low)]
+    covered = sum(axes.py(p.ci_low) - axes.py(p.ci_high) <= CURVE for p in known)
+    if covered == len(known):
+        return ", narrower than the line"
+    return ", in places narrower than the line" if covered else ""
 
 
 def _hover(axes: Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str) -> list[str]:

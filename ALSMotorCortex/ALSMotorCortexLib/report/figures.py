@@ -233,6 +233,8 @@ def layer_legend(layers: int) -> str:
     names = [f"{k}" for k in range(1, layers + 1)]
     if layers > 1:
         names[0], names[-1] = "1 superficial", f"{layers} deep"
+    if layers == 3:
+        names[1] = "2 middle"
     boxes = [(charts.box_swatch(c), n) for c, n in zip(colours, names, strict=True)]
     return charts.legend(boxes)
 

@@ -65,6 +65,27 @@ def test_profile_runs_from_pial_left_to_white_matter_right():
     assert (upper[:, 1] < points[:, 1]).all() and (points[:, 1] < lower[:, 1]).all()
 
 
+@pytest.mark.parametrize(
+    "halves, words",
+    [
+        ([0.001] * 4, "95 % interval of the mean, narrower than the line"),
+        ([0.001, 0.001, 9, 9], "95 % interval of the mean, in places narrower than the line"),
+        ([9] * 4, "95 % interval of the mean"),
+        ([9, 9, 9, float("nan")], "95 % interval of the mean"),
+    ],
+)
+def test_the_legend_says_where_a_band_is_hidden_by_its_line(halves, words):
+    measurement, _, _ = cylinder()
+    profiles = [p for p in measurement.profiles if (p.region, p.map) == ("ribbon", "T2star")]
+    profiles = [
+        dataclasses.replace(p, ci_low=p.mean - half, ci_high=p.mean + half)
+        for p, half in zip(profiles, halves, strict=True)
+    ]
+    changed = dataclasses.replace(measurement, profiles=tuple(profiles))
+    html = charts.profile_chart(changed, "T2star", ["ribbon"])
+    assert f"<span>{words}</span>" in html
+
+
 def test_regions_have_the_same_colour_in_both_charts():
     measurement, _, _ = cylinder(regions=("left", "right"))
     drawn = [

@@ -86,6 +86,15 @@ def test_layer_pixels(count):
     assert (pixels[:, :3] == wanted[numbers[p.part.where]]).all()
 
 
+def test_layers_are_called_by_number_and_place():
+    def names(count: int) -> list[str]:
+        return re.findall(r"<span>(.*?)</span>", figures.layer_legend(count))
+
+    assert names(3) == ["1 superficial", "2 middle", "3 deep"]
+    assert names(4) == ["1 superficial", "2", "3", "4 deep"]
+    assert names(1) == ["1"]
+
+
 def test_label_pixels_carry_the_tissue_and_nothing_else():
     p = pictures()
     gray, overlay = layers(p.labelled())
