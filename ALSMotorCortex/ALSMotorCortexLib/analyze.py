@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .analyze_beside import Beside, ReadBeside
-from .analyze_writing import RESULTS, Clock, Writing, write_shape, write_tables
+from .analyze_writing import RESULTS, Clock, Writing, write_depth, write_shape, write_tables
 from .cortex.errors import InputError
 from .cortex.grid import Image
 from .cortex.measure import measure
-from .cortex.result import RIBBON, Finding, Measurement
+from .cortex.result import RIBBON, Finding, Measurement, Shape
 from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
@@ -153,10 +153,10 @@ def analyze(
         writing = Writing(folder, pool, clock)
         writer = (writer or WriterHere()) if scene else None
 
-        def shaped(shape: Measurement) -> None:
-            writing.start("images", write_shape, shape, case.geometry)
+        def shaped(shape: Shape) -> None:
             if writer:
                 writer.prepare(shape, case.labels)
+            writing.start("images", write_shape, shape, case.geometry)
 
         result = measure(
             case.labels,
@@ -413,7 +413,8 @@ def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
 
 
 def _start_files(writing: Writing, result: Measurement, case: _Case) -> None:
-    """Starts all files but images of the ribbon's shape, report, scene and provenance."""
+    """Starts all files but the images that are there before, report, scene and provenance."""
+    writing.start("images", write_depth, result, case.geometry)
     writing.start("tables", write_tables, result)
     if case.contrasts.made:
         writing.start("maps", _write_maps, case.contrasts)

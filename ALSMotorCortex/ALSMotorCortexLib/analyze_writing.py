@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .cortex.errors import InputError
 from .cortex.grid import Image
-from .cortex.result import Measurement
+from .cortex.result import Measurement, Shape
 from .scene_process import SceneWriter
 from .study.nifti import NiftiGeometry, write_nifti
 from .study.outputs import OutputFolder
@@ -43,10 +43,10 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Times the block."""
+        """Times the block. A step may come in parts."""
         begin = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - begin
+        self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - begin
 
     def total(self) -> float:
         """Since the clock was made."""
@@ -110,20 +110,13 @@ class Writing:
             job.result()
 
 
-def write_shape(folder: OutputFolder, shape: Measurement, geometry: NiftiGeometry | None) -> None:
-    """Writes the images.
+def write_shape(folder: OutputFolder, shape: Shape, geometry: NiftiGeometry | None) -> None:
+    """Writes the images of what the field lines tell.
 
     Args:
-        shape: of the ribbon; measures need not be there yet.
+        shape: of the ribbon.
         geometry: NIfTI header fields to copy, or None.
     """
-    for name, (values, description) in _images(shape).items():
-        painted = Image(shape.paint(values), shape.grid, name)
-        write_nifti(painted, folder.path(name), description, geometry)
-
-
-def _images(shape: Measurement) -> dict[str, tuple[NDArray, str]]:
-    """What the images hold at the ribbon's voxels, and how they say so."""
     images = {
         "thickness.nii.gz": (
             np.nan_to_num(shape.thickness, nan=0),
@@ -133,26 +126,45 @@ def _images(shape: Measurement) -> dict[str, tuple[NDArray, str]]:
             _above_zero(shape.depth_equidistant),
             "Equidistant depth, pial 0 to white matter 1; exactly 0 = no value",
         ),
+    }
+    _write_images(folder, shape, images, geometry)
+
+
+def write_depth(folder: OutputFolder, result: Measurement, geometry: NiftiGeometry | None) -> None:
+    """Writes the other images, likewise."""
+    images = {
         "depth_equivolume.nii.gz": (
-            _above_zero(shape.depth_equivolume),
+            _above_zero(result.depth_equivolume),
             "Equivolume depth, pial 0 to white matter 1; exactly 0 = no value",
         ),
         "layers.nii.gz": (
-            shape.layers,
-            f"Layers, 1 superficial to {shape.settings.layers} deep; 0 = outside",
+            result.layers,
+            f"Layers, 1 superficial to {result.settings.layers} deep; 0 = outside",
         ),
     }
-    if shape.angle is not None:
+    if result.angle is not None:
         images["angle.nii.gz"] = (
-            _above_zero(shape.angle),
+            _above_zero(result.angle),
             "Degrees from cortex normal to slice, 70: 70 or more; exactly 0 = no value",
         )
-    if shape.thickness_corrected is not None:
+    if result.thickness_corrected is not None:
         images["corrected_thickness.nii.gz"] = (
-            np.nan_to_num(shape.thickness_corrected, nan=0),
+            np.nan_to_num(result.thickness_corrected, nan=0),
             "Thickness in mm with the slice angle allowed for; 0 = no value",
         )
-    return images
+    _write_images(folder, result, images, geometry)
+
+
+def _write_images(
+    folder: OutputFolder,
+    shape: Shape,
+    images: Mapping[str, tuple[NDArray, str]],
+    geometry: NiftiGeometry | None,
+) -> None:
+    """Writes images from their values at the ribbon's voxels and from what they say of them."""
+    for name, (values, description) in images.items():
+        painted = Image(shape.paint(values), shape.grid, name)
+        write_nifti(painted, folder.path(name), description, geometry)
 
 
 def _above_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:

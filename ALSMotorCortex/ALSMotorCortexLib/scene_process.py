@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +26,7 @@ from .cortex.errors import InputError
 
 if TYPE_CHECKING:
     from .cortex.grid import Image
-    from .cortex.result import Measurement
+    from .cortex.result import Measurement, Shape
 
 
 def has_slicer() -> bool:
@@ -37,7 +37,7 @@ def has_slicer() -> bool:
 class SceneWriter(Protocol):
     """Writes one scene, in two steps."""
 
-    def prepare(self, shape: Measurement, labels: Image) -> None:
+    def prepare(self, shape: Shape, labels: Image) -> None:
         """Takes what is known before the maps are measured.
 
         Args:
@@ -63,7 +63,7 @@ class WriterHere:
 
     _surface: Any = None
 
-    def prepare(self, shape: Measurement, labels: Image) -> None:
+    def prepare(self, shape: Shape, labels: Image) -> None:
         """See :class:`SceneWriter`."""
         self._labels = labels
 
@@ -113,20 +113,29 @@ class WriterProcess:
         self.pid = self._process.pid
         theirs.close()
 
-    def prepare(self, shape: Measurement, labels: Image) -> None:
+    def prepare(self, shape: Shape, labels: Image) -> None:
         """See :class:`SceneWriter`. The work goes on when this returns."""
+        from concurrent.futures import ThreadPoolExecutor
+
         self._shape = shape
+        pool = ThreadPoolExecutor(1)
+        self._sent = pool.submit(self._send, shape, labels)
+        pool.shutdown(wait=False)
+
+    def _send(self, *what: Any) -> None:
         with self._dead_for_lack_of_memory():
-            self._connection.send((shape, labels))
+            self._connection.send(what)
 
     def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
         """See :class:`SceneWriter`."""
-        names = (field.name for field in fields(measurement))
-        new = {name: getattr(measurement, name) for name in names}
-        more = {name: new[name] for name in new if new[name] is not getattr(self._shape, name)}
+        none, no_cut = measurement.columns[:0], measurement.near_cut[:0]
+        shown = replace(measurement, values={}, columns=none, near_cut=no_cut)
+        known = vars(self._shape)
+        more = {name: value for name, value in vars(shown).items() if value is not known.get(name)}
         try:
+            self._sent.result()
+            self._send(more, path, maps)
             with self._dead_for_lack_of_memory():
-                self._connection.send((more, path, maps))
                 error = self._connection.recv()
         except BaseException:
             self.end()  # before the folder that it writes into is removed
@@ -152,7 +161,7 @@ class WriterProcess:
 class _WriterAhead(WriterHere):
     """Does all that it can before the maps are measured."""
 
-    def prepare(self, shape: Measurement, labels: Image) -> None:
+    def prepare(self, shape: Shape, labels: Image) -> None:
         from .scene.surface import mid_surface
 
         super().prepare(shape, labels)
@@ -169,7 +178,14 @@ def _work(connection: Connection) -> None:
     shape, labels = connection.recv()
     error = _error_of(lambda: writer.prepare(shape, labels))
     more, path, maps = connection.recv()
-    connection.send(error or _error_of(lambda: writer.write(replace(shape, **more), path, maps)))
+    connection.send(error or _error_of(lambda: writer.write(_whole(shape, more), path, maps)))
+
+
+def _whole(shape: Shape, more: Mapping[str, Any]) -> Measurement:
+    """The measurement from its shape and all other fields."""
+    from .cortex.result import Measurement
+
+    return Measurement(**{**vars(shape), **more})
 
 
 def _error_of(action: Callable[[], None]) -> Exception | None:

@@ -27,7 +27,7 @@ from .obliquity import find_obliquity, obliquity_findings, slice_axis
 from .parts import two_hemispheres
 from .profiles import find_columns, laminar_profiles
 from .resample import INTERPOLATION, label_values, map_values
-from .result import RIBBON, Finding, Measure, Measurement
+from .result import RIBBON, Finding, Measure, Measurement, Shape
 from .ribbon import PIAL, WHITE, Ribbon, make_ribbon
 from .settings import Settings
 from .streamlines import Streamlines, follow_streamlines
@@ -54,7 +54,7 @@ def measure(
     regions: Mapping[str, Image] | None = None,
     units: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-    shaped: Callable[[Measurement], None] | None = None,
+    shaped: Callable[[Shape], None] | None = None,
 ) -> Measurement:
     """Measure thickness, depth, layers and laminar profiles of a cortical ribbon.
 
@@ -66,8 +66,7 @@ def measure(
         units: unit of each map, by name.
         progress: called with the step's name and the fraction of the whole that is done; may
             raise :class:`.errors.Cancelled`.
-        shaped: called once the ribbon's shape is measured, with all that it tells and without
-            values, measures and profiles.
+        shaped: called with what the field lines tell as soon as they are followed.
 
     Raises:
         InputError: the input cannot be measured; the message says why and what to do.
@@ -86,10 +85,11 @@ def measure(
 
     voxels = ribbon.grid_indices(domain.box_voxels()[domain.labelled])
     with ThreadPoolExecutor(1) as pool:
-        read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
-        shape = _shape(ribbon, domain, potential, lines, voxels, settings)
+        traced = _traced(labels.grid, settings, voxels, lines)
         if shaped:
-            shaped(shape)
+            shaped(traced)
+        read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
+        shape = _with_depth(traced, ribbon, domain, potential, lines)
         inside = {**shape.regions, **_region_masks(regions, labels.grid, voxels)}
         inside |= _hemispheres(labels.grid, voxels, regions)
         values, neighbours, found = read.result()
@@ -127,16 +127,26 @@ def measure(
     )
 
 
-def _shape(
+def _traced(grid: Grid, settings: Settings, voxels: NDArray[np.int64], lines: Streamlines) -> Shape:
+    """What the field lines tell."""
+    if not np.isfinite(lines.thickness).any():
+        raise InputError(
+            "No field line joins the white matter to the pial surface: no piece of the gray "
+            "matter touches both. Check the labels given to --wm and --csf."
+        )
+    return Shape(grid, settings, voxels, lines.thickness, equidistant_depth(lines), lines.normals)
+
+
+def _with_depth(
+    shape: Shape,
     ribbon: Ribbon,
     domain: Domain,
     potential: NDArray[np.float32],
     lines: Streamlines,
-    voxels: NDArray[np.int64],
-    settings: Settings,
 ) -> Measurement:
-    """What the ribbon's shape alone tells, without maps, regions and measures."""
-    equidistant, equivolume = equidistant_depth(lines), equivolume_depth(domain, lines)
+    """All that the ribbon's shape tells, without maps, regions and measures."""
+    settings, equidistant = shape.settings, shape.depth_equidistant
+    equivolume = equivolume_depth(domain, lines)
     findings = [*ribbon.findings, *_geometry_findings(lines, equivolume - equidistant)]
     angle = corrected = steep = None
     if (axis := slice_axis(ribbon.grid, settings.plane)) is not None:
@@ -146,19 +156,14 @@ def _shape(
             corrected, steep = lines.thickness * oblique.cosine, angle > settings.max_angle
         findings += obliquity_findings(angle, np.isfinite(lines.thickness), steep, settings)
     return Measurement(
-        grid=ribbon.grid,
-        settings=settings,
-        voxels=voxels,
-        thickness=lines.thickness,
-        depth_equidistant=equidistant,
+        **vars(shape),
         depth_equivolume=equivolume,
         layers=layer_map(_layer_depth(equidistant, equivolume, settings), settings.layers),
         columns=find_columns(_middles_mm(lines, domain), settings.column_mm),
-        normals=lines.normals,
         near_cut=domain.touches_cut()[domain.labelled],
         values={},
         units={},
-        regions={RIBBON: np.ones(len(voxels), bool)},
+        regions={RIBBON: np.ones(len(shape.voxels), bool)},
         measures=(),
         profiles=(),
         findings=tuple(findings),
@@ -346,11 +351,6 @@ def _geometry_findings(lines: Streamlines, bend: NDArray[np.float32]) -> list[Fi
     findings = []
     known = np.isfinite(lines.thickness)
     lost = int(np.count_nonzero(~known))
-    if not known.any():
-        raise InputError(
-            "No field line joins the white matter to the pial surface: no piece of the gray "
-            "matter touches both. Check the labels given to --wm and --csf."
-        )
     if lost:
         findings.append(
             Finding(

@@ -80,11 +80,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """The result of :func:`.measure.measure`.
+class Shape:
+    """A ribbon's voxels and what the field lines through them tell.
 
-    The ribbon's voxels are listed once, as flat indices into the label grid; all
-    per-voxel arrays run along that list (n voxels).
+    The voxels are listed once, as flat indices into the label grid; all per-voxel arrays run
+    along that list (n voxels).
 
     Attributes:
         grid: the label grid.
@@ -92,10 +92,36 @@ class Measurement:
         voxels: (n,) int64 flat indices into ``grid.shape``, ascending.
         thickness: (n,) float32 mm, NaN where no field line joins both borders.
         depth_equidistant: (n,) float32, 0 pial to 1 white matter, NaN likewise.
-        depth_equivolume: (n,) float32, likewise.
+        normals: (n, 3) float32 unit vectors (k, j, i), from pial to white matter.
+    """
+
+    grid: Grid
+    settings: Settings
+    voxels: NDArray[np.int64]
+    thickness: NDArray[np.float32]
+    depth_equidistant: NDArray[np.float32]
+    normals: NDArray[np.float32]
+
+    def paint(self, values: NDArray, outside: float = 0) -> NDArray:
+        """An array (k, j, i) on the label grid with ``values`` (n,) at the voxels.
+
+        Args:
+            values: one per voxel of the ribbon.
+            outside: what all other voxels get.
+        """
+        array = np.full(self.grid.shape, outside, dtype=values.dtype)
+        array.reshape(-1)[self.voxels] = values
+        return array
+
+
+@dataclass(frozen=True)
+class Measurement(Shape):
+    """The result of :func:`.measure.measure`, with all that its :class:`Shape` has.
+
+    Attributes:
+        depth_equivolume: (n,) float32, 0 pial to 1 white matter, NaN as the other depth.
         layers: (n,) uint8, 1 superficial to N deep, 0 where depth is NaN.
         columns: (n,) int32, the column each voxel belongs to, -1 where none.
-        normals: (n, 3) float32 unit vectors (k, j, i), from pial to white matter.
         near_cut: (n,) bool, whether the voxel has a cut face.
         values: for each map its values at the voxels, (n,) float32, NaN where it has none.
         units: for each map its unit, empty where none is known.
@@ -110,15 +136,9 @@ class Measurement:
             None where ``plane`` is none.
     """
 
-    grid: Grid
-    settings: Settings
-    voxels: NDArray[np.int64]
-    thickness: NDArray[np.float32]
-    depth_equidistant: NDArray[np.float32]
     depth_equivolume: NDArray[np.float32]
     layers: NDArray[np.uint8]
     columns: NDArray[np.int32]
-    normals: NDArray[np.float32]
     near_cut: NDArray[np.bool_]
     values: Mapping[str, NDArray[np.float32]]
     units: Mapping[str, str]
@@ -137,17 +157,6 @@ class Measurement:
         if self.thickness_corrected is None or self.angle is None:
             return np.zeros(len(self.voxels), bool)
         return self.angle > self.settings.max_angle
-
-    def paint(self, values: NDArray, outside: float = 0) -> NDArray:
-        """An array (k, j, i) on the label grid with ``values`` (n,) at the voxels.
-
-        Args:
-            values: one per voxel of the ribbon.
-            outside: what all other voxels get.
-        """
-        array = np.full(self.grid.shape, outside, dtype=values.dtype)
-        array.reshape(-1)[self.voxels] = values
-        return array
 
     def value(self, measure: str, region: str = RIBBON, map: str = "") -> float:
         """The value of one measure.

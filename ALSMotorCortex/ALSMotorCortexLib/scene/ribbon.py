@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cortex.grid import Grid, Image
-from ..cortex.result import Measurement
+from ..cortex.result import Shape
 
 # Kept of result volumes around the ribbon, in voxels.
 MARGIN = 2
@@ -31,14 +31,14 @@ class Ribbon:
     high: NDArray[np.int32]
 
     @classmethod
-    def of(cls, measurement: Measurement) -> Ribbon:
-        """The ribbon of a measurement, which has at least one voxel."""
-        axes = np.unravel_index(measurement.voxels, measurement.grid.shape)
+    def of(cls, measured: Shape) -> Ribbon:
+        """The ribbon of what was measured, which has at least one voxel."""
+        axes = np.unravel_index(measured.voxels, measured.grid.shape)
         low, high = (np.array([end(a) for a in axes], np.int32) for end in (np.min, np.max))
-        kji = np.empty((len(measurement.voxels), 3), np.int32)
+        kji = np.empty((len(measured.voxels), 3), np.int32)
         for axis, index in enumerate(axes):
             kji[:, axis] = index
-        return cls(measurement.grid, kji, low, high)
+        return cls(measured.grid, kji, low, high)
 
     @property
     def corners(self) -> NDArray[np.int32]:

@@ -20,7 +20,7 @@ from vtkmodules.vtkFiltersGeneral import vtkTransformPolyDataFilter
 
 from ..cortex.grid import Image
 from ..cortex.masks import grown
-from ..cortex.result import Measurement
+from ..cortex.result import Shape
 from .geometry import image_data, to_vtk
 from .ribbon import Ribbon
 
@@ -43,7 +43,7 @@ _WEIGHTS = (1 / (_OFFSETS**2).sum(axis=1)).astype(np.float32)
 _TOGETHER = 100_000
 
 
-def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
+def mid_surface(measured: Shape, labels: Image) -> vtkPolyData:
     """The surface at equidistant depth 0.5 as triangles in RAS mm.
 
     It is an isosurface of depth, so it runs between voxel centres. Where the surface comes near
@@ -52,28 +52,28 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
     measured, half-way to the first voxel that is none of the tissues. So it stays open at a cut.
 
     Args:
-        measurement: what was measured.
-        labels: the label map that was measured, on the measurement's grid.
+        measured: what was measured.
+        labels: the label map that was measured, on the same grid.
 
     Returns:
         Triangles whose normals point to the pial side, with the point scalars
         :data:`THICKNESS`; no triangle where nothing was measured.
     """
-    ribbon = Ribbon.of(measurement)
+    ribbon = Ribbon.of(measured)
     low = ribbon.low - _MARGIN
     shape = tuple(int(n) for n in ribbon.high - low + 1 + _MARGIN)
-    known = np.isfinite(measurement.thickness) & np.isfinite(measurement.depth_equidistant)
+    known = np.isfinite(measured.thickness) & np.isfinite(measured.depth_equidistant)
     near = _Near(
         shape,
         np.ravel_multi_index(tuple((ribbon.kji[known] - low).T), shape),
-        measurement.depth_equidistant[known],
-        measurement.thickness[known],
-        measurement.normals[known] * np.array(measurement.grid.spacing, np.float32),
+        measured.depth_equidistant[known],
+        measured.thickness[known],
+        measured.normals[known] * np.array(measured.grid.spacing, np.float32),
     )
-    settings = measurement.settings
+    settings = measured.settings
     white = _tissue(settings.wm, labels, low, shape)
     pial = _tissue((*settings.csf, *settings.other_bank), labels, low, shape)
-    reach = _CONTINUED_VOXELS * float(np.linalg.norm(measurement.grid.spacing))
+    reach = _CONTINUED_VOXELS * float(np.linalg.norm(measured.grid.spacing))
     kept = np.ones(len(near.depth), bool)
     around = near.grow(np.abs(near.past_the_middle) <= reach)
     kept = np.concatenate([kept, (white | pial).reshape(-1)[around]])
@@ -83,7 +83,7 @@ def mid_surface(measurement: Measurement, labels: Image) -> vtkPolyData:
     # What lies past a deep voxel counts as deep, too: else a wall would stand between them.
     far = near.paint(kept & (near.past_the_middle > reach), np.zeros(shape, bool))
     deep = white | grown(far, (1, 1, 1))
-    return _surface(near, kept.astype(np.float32), deep, measurement, low)
+    return _surface(near, kept.astype(np.float32), deep, measured, low)
 
 
 class _Near:
@@ -174,7 +174,7 @@ def _surface(
     near: _Near,
     keep: NDArray[np.float32],
     deep: NDArray[np.bool_],
-    measurement: Measurement,
+    measured: Shape,
     low: NDArray,
 ) -> vtkPolyData:
     """The isosurface of depth where ``keep`` (n,) is 0.5 or more.
@@ -183,7 +183,7 @@ def _surface(
         near: depth and thickness.
         keep: of the listed voxels.
         deep: (k, j, i) which of the others are white matter or beside deep voxels.
-        measurement: what was measured.
+        measured: what was measured.
         low: index of the box's first voxel.
     """
     # What closes the surface where depth is not known is clipped away.
@@ -207,8 +207,8 @@ def _surface(
     clip = vtkClipPolyData()
     clip.SetInputData(raw)
     clip.SetValue(0.5)
-    matrix = measurement.grid.ijk_to_ras.copy()
-    matrix[:3, 3] = measurement.grid.ras(low)
+    matrix = measured.grid.ijk_to_ras.copy()
+    matrix[:3, 3] = measured.grid.ras(low)
     place = vtkTransform()
     place.SetMatrix(to_vtk(matrix))
     world = vtkTransformPolyDataFilter()
