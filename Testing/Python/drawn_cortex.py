@@ -54,8 +54,11 @@ class Ring:
 
     def depth(self, ras: NDArray) -> NDArray:
         """mm from the pial border into the cortex, of RAS points."""
-        distance = np.linalg.norm(ras[..., :2] - np.array(self.centre), axis=-1)
-        return self.inwards * (distance - self.radius)
+        return self._depth(ras[..., 0], ras[..., 1])
+
+    def _depth(self, right: NDArray, anterior: NDArray) -> NDArray:
+        x, y = self.centre
+        return self.inwards * (np.hypot(right - x, anterior - y) - self.radius)
 
     def point(self, angle: float, depth: float, height: float = 0.0) -> NDArray:
         """(3,) RAS at an angle in radians and a depth in mm."""
@@ -84,15 +87,26 @@ class Ring:
         """Voxels that average what they cover, with Gaussian noise."""
         number = round(size / voxel)
         grid = Grid.from_spacing((slices, number, number), (1.0, voxel, voxel))
-        kji = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
-        inside = (np.arange(PARTS) + 0.5) / PARTS - 0.5
-        total = np.zeros(grid.shape)
-        for j in inside:
-            for i in inside:
-                total += self._tissue(self.depth(grid.ras(kji + [0.0, j, i])), levels)
-        total /= len(inside) ** 2
-        total += np.random.default_rng(seed).normal(0, noise, grid.shape)
-        return Image(total, grid, "drawn cortex")
+        centre = voxel * np.arange(number)
+        depth = self._depth(centre, centre[:, None])
+        plane = self._tissue(depth, levels)
+        # Only voxels that hold more than one value need be divided.
+        y, x = np.nonzero(self._mixed(depth, voxel))
+        part = voxel * ((np.arange(PARTS) + 0.5) / PARTS - 0.5)
+        inside = self._depth(centre[x, None, None] + part, centre[y, None, None] + part[:, None])
+        plane[y, x] = self._tissue(inside, levels).mean(axis=(1, 2))
+        values = plane + np.random.default_rng(seed).normal(0, noise, grid.shape)
+        return Image(values, grid, "drawn cortex")
+
+    def _mixed(self, depth: NDArray, voxel: float) -> NDArray:
+        """Where a voxel with its centre at a depth may hold more than one value."""
+        half = voxel * np.sqrt(0.5)
+        edges = np.array([-self.sulcus, 0, 2 / 3 * self.thickness, self.thickness,
+                          self.thickness + self.blade])  # fmt: skip
+        mixed = (np.abs(depth[..., None] - edges) <= half).any(axis=-1)
+        if self.band or self.ramp:
+            mixed |= (depth > 0) & (depth < self.thickness)
+        return mixed
 
     def _tissue(self, depth: NDArray, levels: tuple[float, ...]) -> NDArray:
         csf, gray, deep, white = levels
