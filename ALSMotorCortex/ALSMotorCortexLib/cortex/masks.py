@@ -1,5 +1,8 @@
-"""Masks: their bounding box, and growing by whole voxels, by shifts of the whole array, which cost
-far less than a general dilation. Needs no SciPy, as the process that writes a scene has none."""
+"""Masks: of labels, their bounding box, and growing by whole voxels.
+
+Growing shifts the whole array, which costs far less than a general dilation. Nothing here needs
+SciPy, as the process that writes a scene has none.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,19 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+FEW = 6
+"""Labels up to which it is faster to compare with each of them than to look them up."""
+
+
+def carries(labels: NDArray, values: Sequence[int]) -> NDArray[np.bool_]:
+    """(k, j, i) whether a voxel carries one of some labels."""
+    if len(values) > FEW:
+        return np.isin(labels, values)
+    found = np.zeros(labels.shape, bool)
+    for value in values:
+        found |= labels == value
+    return found
 
 
 def grown(mask: NDArray[np.bool_], reach: Collection[int]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from .errors import InputError
 from .grid import Grid, Image
-from .masks import bounding_box, grown_by_faces
+from .masks import bounding_box, carries, grown_by_faces
 from .result import Finding
 from .settings import Settings
 
@@ -32,9 +32,6 @@ SAMPLED = 4000
 LINE, SOLID = 0.75, 0.25
 """Share of the voxels beside gray matter that have nothing behind them from which on a side is a
 line, and share of voxels amid their own kind from which on it is none."""
-
-FEW = 6
-"""Labels up to which it is faster to compare with each of them than to look them up."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +200,7 @@ def _boxed_tissue(
     labels: Image, settings: Settings
 ) -> tuple[NDArray[np.uint8], tuple[int, int, int]]:
     """Tissue codes in the gray matter's bounding box with a margin, and where it starts."""
-    gray = _carries(labels.array, settings.gm)
+    gray = carries(labels.array, settings.gm)
     if not gray.any():
         raise InputError(
             f"No voxel carries the gray-matter label {_listed(settings.gm)}. "
@@ -212,20 +209,10 @@ def _boxed_tissue(
     box = bounding_box(gray, (MARGIN,) * 3)
     part = labels.array[box]
     tissue = np.zeros(part.shape, np.uint8)
-    tissue[_carries(part, (*settings.csf, *settings.other_bank))] = PIAL
-    tissue[_carries(part, settings.wm)] = WHITE
+    tissue[carries(part, (*settings.csf, *settings.other_bank))] = PIAL
+    tissue[carries(part, settings.wm)] = WHITE
     tissue[gray[box]] = GRAY
     return tissue, (box[0].start, box[1].start, box[2].start)
-
-
-def _carries(labels: NDArray, values: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(k, j, i) whether a voxel carries one of some labels."""
-    if len(values) > FEW:
-        return np.isin(labels, values)
-    found = np.zeros(labels.shape, bool)
-    for value in values:
-        found |= labels == value
-    return found
 
 
 def _listed(values: NDArray | tuple[int, ...]) -> str:

@@ -7,24 +7,21 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
-from numpy.typing import NDArray
 from vtkmodules.vtkCommonCore import vtkIdList
-from vtkmodules.vtkFiltersCore import vtkAssignAttribute
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Image
 from ..cortex.result import Measurement
 from .colors import layer_colors, viridis
-from .geometry import voxels
+from .overlays import OVERLAYS, Scale, put_overlay, put_surface, set_window, values_of
 from .ribbon import Ribbon
 from .segmentations import Segment, add_segmentation
-from .surface import THICKNESS, mid_surface
+from .surface import mid_surface
 from .tables import (
     add_bands_table,
     add_charts,
@@ -57,21 +54,6 @@ _PLUGINS = {
     "vtkMRMLTextNode": "Texts",
 }
 
-# Title of the legend, UCUM code of the unit and what it means.
-_OVERLAYS = {
-    "thickness": ("Thickness\n(mm)", "mm", "millimeter"),
-    "thickness_corrected": ("Thickness\ncorrected (mm)", "mm", "millimeter"),
-    "angle": ("Angle\n(degrees)", "deg", "degree"),
-    "depth_equivolume": ("Depth\nequivolume", "1", "no units"),
-    "depth_equidistant": ("Depth\nequidistant", "1", "no units"),
-}
-
-# Range and step of the colour legends.
-_DEGREES, _FRACTION = (0.0, 60.0, 10.0), (0.0, 1.0, 0.2)
-
-# Share of the view's width and height that a legend takes.
-_LEGEND_SIZE = (0.1, 0.3)
-
 
 def new_scene() -> Any:
     """An empty scene that takes every node of a result, on ``slicer-core`` as well."""
@@ -92,6 +74,7 @@ def add_results(
     name: str = "ALS Motor Cortex",
     segmentation: Any = None,
     surface: Any = None,
+    ribbon: Ribbon | None = None,
 ) -> dict[str, Any]:
     """Adds a measurement to a scene and shows it. A failure leaves the scene as it was.
 
@@ -104,6 +87,7 @@ def add_results(
         segmentation: the vtkMRMLSegmentationNode that the labels came from; without it the
             labels become a new one.
         surface: of :func:`.surface.mid_surface`, where it was made before.
+        ribbon: of the measurement, where it was found before.
 
     Returns:
         What each node is to the node: ``thickness``, ``depth_equivolume``,
@@ -113,7 +97,8 @@ def add_results(
         ``chart:MAP``, ``series:MAP:REGION`` and ``band:MAP``. Volumes are NaN outside the
         ribbon and where nothing could be measured.
     """
-    ribbon = Ribbon.of(measurement)
+    if ribbon is None:
+        ribbon = Ribbon.of(measurement)
     if surface is None:
         surface = mid_surface(measurement, labels)
     with _undone_on_failure(scene):
@@ -167,7 +152,7 @@ def update_results(
         added = {key: node for key, node in nodes.items() if key not in old}
         _file(scene, added, folder, old["settings"])
     for key, node in old.items():
-        gone = key in _OVERLAYS or key.startswith(("chart:", "series:", "band:"))
+        gone = key in OVERLAYS or key.startswith(("chart:", "series:", "band:"))
         if key not in nodes and gone:
             scene.RemoveNode(node)
     return nodes | {"colors": viridis(scene)}
@@ -238,10 +223,11 @@ def write_scene(
         InputError: the file cannot be written.
     """
     path = Path(path)
-    around = measurement.grid.ras(Ribbon.of(measurement).corners)
+    ribbon = Ribbon.of(measurement)
+    around = measurement.grid.ras(ribbon.corners)
     near = {key: crop(image, around, MAP_MARGIN_MM) for key, image in maps.items()}
     scene = new_scene()
-    add_results(scene, measurement, labels, near, surface=surface)
+    add_results(scene, measurement, labels, near, surface=surface, ribbon=ribbon)
     try:
         with tempfile.TemporaryDirectory(prefix=".scene-", dir=path.parent) as aside:
             folder = Path(aside) / path.stem
@@ -262,7 +248,7 @@ def _add_map(scene: Any, image: Image, name: str) -> Any:
     finite = image.array[np.isfinite(image.array)]
     if finite.size:
         low, high = np.percentile(finite, (1, 99))
-        _window(node.GetDisplayNode(), float(low), float(max(high, low + 1e-6)))
+        set_window(node.GetDisplayNode(), float(low), float(max(high, low + 1e-6)))
     return node
 
 
@@ -271,16 +257,16 @@ def _put(
 ) -> dict[str, Any]:
     """The nodes that hold a measurement: those of ``old`` that are there, or new ones."""
     colors = viridis(scene)
-    before = {key: _Scale.of(key, _values(old[key])) for key in _OVERLAYS if key in old}
+    before = {key: Scale.of(key, values_of(old[key])) for key in OVERLAYS if key in old}
     nodes = {}
-    for key in _OVERLAYS:
+    for key in OVERLAYS:
         if (values := getattr(measurement, key)) is None:
             continue
-        scales = (before.get(key), _Scale.of(key, values))
+        scales = (before.get(key), Scale.of(key, values))
         image = ribbon.paint(values, np.nan)
-        nodes[key] = _put_overlay(scene, key, image, colors, scales, old.get(key))
-    scales = (before.get("thickness"), _Scale.of("thickness", measurement.thickness))
-    nodes["surface"] = _put_surface(scene, surface, colors, scales, old.get("surface"))
+        nodes[key] = put_overlay(scene, key, image, colors, scales, old.get(key))
+    scales = (before.get("thickness"), Scale.of("thickness", measurement.thickness))
+    nodes["surface"] = put_surface(scene, surface, colors, scales, old.get("surface"))
     nodes["layers"] = _put_layers(scene, measurement, ribbon, old.get("layers"))
     for key, add, name in (
         ("measures", add_measures_table, "Measures"),
@@ -291,130 +277,6 @@ def _put(
     nodes |= add_charts(scene, measurement, nodes["profiles"], nodes["bands"], "Profile", old)
     nodes["settings"] = _put_settings(scene, measurement, old.get("settings"))
     return nodes
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """How values are coloured unless the user chooses otherwise.
-
-    Attributes:
-        low, high: of the colours.
-        numbers: on the legend.
-        lowest, highest: of the values.
-    """
-
-    low: float
-    high: float
-    numbers: int
-    lowest: float
-    highest: float
-
-    @classmethod
-    def of(cls, key: str, values: NDArray) -> _Scale:
-        """The scale of an overlay's values."""
-        if key.startswith("thickness"):
-            low, high, step = _millimetres(values)
-        else:
-            low, high, step = _DEGREES if key == "angle" else _FRACTION
-        finite = values[np.isfinite(values)]
-        ends = (float(finite.min()), float(finite.max())) if finite.size else (low, high)
-        return cls(low, high, round((high - low) / step) + 1, *ends)
-
-
-_Scales = tuple[_Scale | None, _Scale]
-"""How the values before, if any, and those now are coloured by default."""
-
-
-def _put_overlay(scene: Any, key: str, image: Image, colors: Any, scales: _Scales, old: Any) -> Any:
-    """Thickness or depth as a coloured overlay with a legend."""
-    title, unit, meaning = _OVERLAYS[key]
-    before, after = scales
-    node = add_volume(scene, image, key.replace("_", ", ").capitalize(), old)
-    display = node.GetDisplayNode()
-    if old is None:
-        display.SetAndObserveColorNodeID(colors.GetID())
-        # Interpolation would spread the NaN around the ribbon into it.
-        display.SetInterpolate(False)
-        display.SetAutoThreshold(False)
-        display.SetApplyThreshold(True)
-        _add_legend(node, title)
-        code = slicer.vtkCodedEntry()
-        code.SetValueSchemeMeaning(unit, "UCUM", meaning)
-        node.SetVoxelValueUnits(code)
-    _renumber(node, before, after)
-    window = (display.GetWindowLevelMin(), display.GetWindowLevelMax())
-    if _untouched(window, before and (before.low, before.high)):
-        _window(display, after.low, after.high)
-    # NaN lies in no range, so that a threshold around all values leaves it transparent.
-    shown = (display.GetLowerThreshold(), display.GetUpperThreshold())
-    if _untouched(shown, before and (before.lowest, before.highest)):
-        display.SetThreshold(after.lowest, after.highest)
-    return node
-
-
-def _untouched(now: tuple[float, float], default: tuple[float, float] | None) -> bool:
-    """Whether a range is what it was set to, or was never set. Files round numbers."""
-    return default is None or np.allclose(now, default, rtol=1e-4, atol=1e-6)
-
-
-def _renumber(node: Any, before: _Scale | None, after: _Scale) -> None:
-    """Gives a node's legend the numbers of a new scale."""
-    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
-    if legend and (before is None or legend.GetNumberOfLabels() == before.numbers):
-        legend.SetNumberOfLabels(after.numbers)
-
-
-def _values(node: Any) -> NDArray:
-    """The voxels of a volume node, or none."""
-    data = node.GetImageData()
-    return voxels(data) if data and data.GetNumberOfPoints() else np.zeros(0, np.float32)
-
-
-def _put_surface(scene: Any, surface: Any, colors: Any, scales: _Scales, old: Any) -> Any:
-    """The mid-cortex surface with the colours of thickness."""
-    before, after = scales
-    node = old or scene.AddNewNodeByClass("vtkMRMLModelNode", "Mid-cortex surface")
-    node.SetAndObservePolyData(surface)
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    if old is None:
-        display.SetAndObserveColorNodeID(colors.GetID())
-        display.SetActiveScalar(THICKNESS, vtkAssignAttribute.POINT_DATA)
-        display.SetScalarVisibility(True)
-        display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseManualScalarRange)
-        # The slices have the legend of the overlay.
-        _add_legend(node, _OVERLAYS["thickness"][0]).SetVisibility2D(False)
-    _renumber(node, before, after)
-    if old is None or _untouched(display.GetScalarRange(), before and (before.low, before.high)):
-        display.SetScalarRange(after.low, after.high)
-    return node
-
-
-def _millimetres(thickness: NDArray) -> tuple[float, float, float]:
-    """Range and step of the colour legend, so that every number on it is exact.
-
-    The range holds the 5th to the 95th percentile and ends at whole millimetres.
-    """
-    finite = thickness[np.isfinite(thickness)]
-    low, high = np.percentile(finite, (5, 95)) if finite.size else (0, 5)
-    low = np.floor(low)
-    span = max(np.ceil(high) - low, 1)
-    step = 0.5 if span < 3 else np.ceil(span / 8)
-    return float(low), float(low + step * np.ceil(span / step)), float(step)
-
-
-def _window(display: Any, low: float, high: float) -> None:
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(low, high)
-
-
-def _add_legend(node: Any, title: str) -> Any:
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    legend.SetTitleText(title)
-    legend.SetLabelFormat("%.1f")
-    # Its letters grow with it, so that Slicer's own size hides a part of a large view.
-    legend.SetSize(*_LEGEND_SIZE)
-    return legend
 
 
 def _add_tissue(scene: Any, measurement: Measurement, labels: Image, old: Any = None) -> Any:

@@ -54,10 +54,17 @@ class Ribbon:
 
     def paint(self, values: NDArray, outside: float) -> Image:
         """An image of the box and a small margin with ``values`` (n,) at the voxels."""
-        low = np.maximum(self.low - MARGIN, 0)
-        high = np.minimum(self.high + MARGIN + 1, self.grid.shape)
-        array = np.full(high - low, outside, dtype=values.dtype)
-        array[tuple((self.kji - low).T)] = values
+        low, shape, places = self._box
+        array = np.full(shape, outside, dtype=values.dtype)
+        array.reshape(-1)[places] = values
         matrix = self.grid.ijk_to_ras.copy()
         matrix[:3, 3] = self.grid.ras(low)
         return Image(array, Grid(array.shape, matrix))
+
+    @cached_property
+    def _box(self) -> tuple[NDArray[np.int32], tuple[int, int, int], NDArray[np.int64]]:
+        """First index and shape of the box with its margin, and the voxels' flat indices in it."""
+        low = np.maximum(self.low - MARGIN, 0)
+        k, j, i = (int(n) for n in np.minimum(self.high + MARGIN + 1, self.grid.shape) - low)
+        places = np.ravel_multi_index(tuple((self.kji - low).T), (k, j, i))
+        return low, (k, j, i), places

@@ -16,6 +16,7 @@ from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..cortex.errors import InputError
 from ..cortex.grid import Grid, Image
+from ..cortex.masks import bounding_box, carries
 from ..cortex.result import Finding
 from .geometry import from_vtk, image_data, place_in_world, to_vtk, voxels
 
@@ -304,12 +305,11 @@ def _geometry(grid: Grid) -> Any:
 
 def _listed(image: Image, segments: Sequence[Segment]) -> tuple[NDArray, NDArray, Grid]:
     """Values 1, 2, ... of the segments in their bounding box, its first voxel, the grid."""
-    wanted = np.isin(image.array, [label for s in segments for label in s.labels])
-    box = [np.flatnonzero(wanted.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    part = tuple(slice(b[0], b[-1] + 1) if len(b) else slice(0, 0) for b in box)
+    wanted = carries(image.array, [label for s in segments for label in s.labels])
+    part = bounding_box(wanted) if wanted.any() else (slice(0, 0),) * 3
     values = np.zeros(wanted[part].shape, np.uint8 if len(segments) < 256 else np.uint16)
     for value, segment in enumerate(segments, start=1):
-        values[np.isin(image.array[part], segment.labels)] = value
+        values[carries(image.array[part], segment.labels)] = value
     first = np.array([p.start for p in part])
     return values, first, image.grid
 

@@ -19,7 +19,7 @@ from vtkmodules.vtkFiltersCore import (
 from vtkmodules.vtkFiltersGeneral import vtkTransformPolyDataFilter
 
 from ..cortex.grid import Image
-from ..cortex.masks import grown
+from ..cortex.masks import carries, grown
 from ..cortex.result import Shape
 from .geometry import image_data, to_vtk
 from .ribbon import Ribbon
@@ -166,7 +166,7 @@ def _tissue(
     part = labels.array[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     tissue = np.zeros(shape, bool)
     inside = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
-    tissue[inside] = np.isin(part, codes)
+    tissue[inside] = carries(part, codes)
     return tissue
 
 

@@ -91,10 +91,14 @@ def _place(measurement: Measurement, region: str) -> NDArray[np.float64]:
     inside = measurement.regions.get(region.split(" - ")[0])
     if inside is None or not inside.any():
         return np.full(3, np.nan)
-    kji = np.stack(np.unravel_index(measurement.voxels[inside], measurement.grid.shape), axis=1)
-    ras = measurement.grid.ras(kji)
-    away = ras - ras.mean(axis=0)
-    return ras[np.argmin(np.einsum("na,na->n", away, away))]
+    grid = measurement.grid
+    axes = np.unravel_index(measurement.voxels[inside], grid.shape)
+    away = sum(
+        ((index - index.mean()) * length) ** 2
+        for index, length in zip(axes, grid.spacing, strict=True)
+    )
+    nearest = np.argmin(away)
+    return grid.ras(np.array([[index[nearest] for index in axes]]))[0]
 
 
 def add_profiles_table(scene: Any, measurement: Measurement, name: str, into: Any = None) -> Any:

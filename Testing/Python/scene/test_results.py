@@ -17,7 +17,7 @@ from ALSMotorCortexLib.cortex.settings import Settings
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from ALSMotorCortexLib.scene import results, volumes  # noqa: E402
+from ALSMotorCortexLib.scene import overlays, results, volumes  # noqa: E402
 from ALSMotorCortexLib.scene.geometry import voxels  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
 
@@ -208,7 +208,7 @@ def test_result_volumes_are_coloured_overlays_with_a_legend(
     ],
 )
 def test_the_legend_of_thickness_has_whole_numbers(thickness, scale):
-    low, high, step = results._millimetres(np.array(thickness, np.float32))
+    low, high, step = overlays._millimetres(np.array(thickness, np.float32))
     assert (low, high, step) == scale
     assert (high - low) / step == round((high - low) / step)
 
