@@ -156,7 +156,7 @@ def steps_of(name: str, arguments: "list[str]") -> "list[list[str]]":
             ["-m", "ruff", "format", *([] if fix else ["--check"]), "."],
             ["-m", "mypy"],
         ]
-    return [["-m", "ALSMotorCortexLib.cli", name, *arguments]]
+    return [["-m", "ALSMotorCortexLib", name, *arguments]]
 
 
 def parallel(arguments: "list[str]") -> "list[str]":

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -39,6 +38,7 @@ from ALSMotorCortexLib import (
     group_command,
     maps_command,
     phantom_command,
+    stopping,
 )
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study import outputs
@@ -55,10 +55,6 @@ STATUSES = """exit status:
   143  terminated (SIGTERM)
   1    a fault in this software
 """
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM)."""
 
 
 COMMANDS: dict[str, Any] = {
@@ -79,22 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     See :data:`STATUSES`.
     """
-    heard, before = _hear_signals()
+    hearing = stopping.hear()
     try:
-        return _status(list(sys.argv[1:] if argv is None else argv), heard)
+        return _status(list(sys.argv[1:] if argv is None else argv), hearing)
     finally:
-        for kind, handler in before.items():
-            # A handler that was not set from Python cannot be set again from it.
-            signal.signal(kind, handler if handler is not None else signal.SIG_DFL)
+        hearing.end()
 
 
 def run_and_leave() -> None:
     """Runs the command of this process and ends it. Signals stay ignored once results are there."""
-    heard, _ = _hear_signals()
-    _leave(_status(sys.argv[1:], heard))
+    _leave(_status(sys.argv[1:], stopping.hear()))
 
 
-def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> int:
+def _status(argv: Sequence[str], hearing: stopping.Hearing) -> int:
     debug = "--debug" in argv
     already = len(outputs.published)
     try:
@@ -106,8 +99,8 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
             _run(arguments, argv)
         except Exception as error:
             # Some libraries make an error of their own of an interruption while they load.
-            if heard:
-                raise heard[-1] from error
+            if hearing.heard:
+                raise hearing.heard[-1] from error
             raise
     except SystemExit as leaving:  # --help and --version
         with suppress(OSError):
@@ -115,9 +108,11 @@ def _status(argv: Sequence[str], heard: Sequence[type[KeyboardInterrupt]]) -> in
         return int(leaving.code or 0)
     except InputError as error:
         return _failed(f"Error: {error}", EXIT_INPUT)
-    except Terminated as stop:
+    except stopping.Terminated as stop:
+        stopping.ignore()
         return _failed(str(stop) or f"Terminated. {_changed(already)}", EXIT_TERMINATED)
     except KeyboardInterrupt as stop:
+        stopping.ignore()
         return _failed(str(stop) or f"Interrupted. {_changed(already)}", EXIT_INTERRUPTED)
     except MemoryError:
         return _failed(
@@ -170,7 +165,7 @@ def _run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
         raise InputError("The name of the output folder is empty. Name a folder for the results.")
     with _progress(arguments.quiet) as progress:
         result = command.run(arguments, [PROGRAM, *argv], progress)
-    _ignore_signals()  # the results are in place; there is nothing left to stop
+    stopping.ignore()  # the results are in place; there is nothing left to stop
     with suppress(OSError):  # standard error is closed: there is nobody to tell
         _tell_findings(result.findings, arguments.quiet)
     if arguments.quiet:
@@ -261,35 +256,6 @@ def _parser() -> _Parser:
             "--debug", action="store_true", help="show the traceback of a fault in this software"
         )
     return parser
-
-
-def _hear_signals() -> tuple[list[type[KeyboardInterrupt]], dict[signal.Signals, Any]]:
-    """SIGTERM raises from now on, so that temporary files are removed, as Ctrl-C does.
-
-    Where Ctrl-C does something else than Python's usual, it still does.
-
-    Returns:
-        a list that gets what is raised, and the handlers until now.
-    """
-    heard: list[type[KeyboardInterrupt]] = []
-    if threading.current_thread() is not threading.main_thread():
-        return heard, {}
-
-    def stop(number: int, frame: Any) -> None:
-        heard.append(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
-        raise heard[-1]
-
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, stop)
-    if before[signal.SIGINT] is signal.default_int_handler:
-        signal.signal(signal.SIGINT, stop)
-    return heard, before
-
-
-def _ignore_signals() -> None:
-    if threading.current_thread() is threading.main_thread():
-        for kind in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(kind, signal.SIG_IGN)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def report_hand_knob(quick: bool, shared: Path, laynii: LayNii | None) -> Iterat
     here = str(Path(__file__).with_name("core.py"))
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "results")
-        analyze = [sys.executable, "-m", "ALSMotorCortexLib.cli", "analyze", "--labels", str(rim)]
+        analyze = [sys.executable, "-m", "ALSMotorCortexLib", "analyze", "--labels", str(rim)]
         analyze += ["--gm", "3", "--wm", "2", "--csf", "1", "--label-style", "rim", "--quiet"]
         analyze += ["--out", str(out), "--map", f"T1w={image}"]
         images = [*analyze, "--no-report", "--no-scene"]

@@ -89,6 +89,26 @@ def test_an_interruption_that_a_library_makes_an_error_of(case, kind, status, te
     assert done.stderr == f"{text}. No results were changed.\n"
 
 
+# Ctrl-C comes while the command line is being loaded.
+STARTING = """
+import os, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "ALSMotorCortexLib.demo_command":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+from ALSMotorCortexLib.__main__ import run
+run()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+def test_an_interruption_while_the_command_line_loads(case):
+    done = run_process(STARTING, *case.arguments())
+    assert (done.returncode, done.stderr) == (2, "Interrupted. No results were changed.\n")
+    assert case.untouched()
+
+
 # Signals come when the results are there: before it says so, then, and while Python ends.
 LATE = """
 import atexit, os, signal

@@ -279,7 +279,7 @@ def ran(
 
 def test_commands_of_the_command_line_get_all_arguments_and_keep_the_users_folder(ran) -> None:
     arguments = ["analyze", "--gm", "3", "--help", "a b"]
-    assert ran(arguments) == [(["-m", "ALSMotorCortexLib.cli", *arguments], None)]
+    assert ran(arguments) == [(["-m", "ALSMotorCortexLib", *arguments], None)]
 
 
 def test_every_command_of_the_command_line_is_passed_on_with_its_help(headless: ModuleType) -> None:
@@ -289,7 +289,7 @@ def test_every_command_of_the_command_line_is_passed_on_with_its_help(headless: 
     for name in COMMANDS:
         assert name not in headless.OTHER
         assert headless.layers_of(name) == ["runtime"]
-        assert headless.steps_of(name, ["--x"]) == [["-m", "ALSMotorCortexLib.cli", name, "--x"]]
+        assert headless.steps_of(name, ["--x"]) == [["-m", "ALSMotorCortexLib", name, "--x"]]
         assert re.search(rf"^ +{name} ", headless.usage(), re.MULTILINE)
 
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "study": {"cortex"},
     "report": {"cortex"},
     "hooks": {"cortex", "scene"},
-    "batch": {"cortex", "study", "report", "analyze", "maps", "group", "child_process"},
+    "batch": {"cortex", "study", "report", "analyze", "maps", "group", "child_process", "stopping"},
     "panel": {"cortex", "scene", "study", "report", "hooks", "sample_data"},
 }
 # Other packages that a part may never import, not even inside a function.

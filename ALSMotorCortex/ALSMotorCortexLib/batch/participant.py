@@ -50,7 +50,7 @@ def measure_unit(job: Job, unit: Unit, tell: Progress = lambda step, fraction: N
     Args:
         job: what to do.
         unit: of whom.
-        tell: gets a step's name and the fraction done.
+        tell: gets a step's name and the fraction done; may raise to stop.
     """
     with unit_lock(job.out, unit):
         remove_leftovers(job.out, unit)
@@ -70,6 +70,7 @@ def measure_unit(job: Job, unit: Unit, tell: Progress = lambda step, fraction: N
             outcome = _outcome(unit, FAILED, _within(job, text))
         log = error_log(job.out, unit)
         if outcome.status == FAILED:
+            tell("failed", 1.0)  # ends here where what failed was only stopped
             log.parent.mkdir(parents=True, exist_ok=True)
             derivative.write_whole(log, outcome.reason + "\n")
         else:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
+from .. import stopping
 from ..child_process import end_with_parent
 
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ def work(job: Job, threads: int, connection: Connection) -> None:
     from .participant import measure_unit
 
     with suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _stop)
+        hearing = stopping.hear((signal.SIGTERM,))
+
+        def tell(*step: Any) -> None:
+            if hearing.heard:  # and a library has made an error of it
+                raise hearing.heard[-1]
+            connection.send(step)
+
         with suppress(EOFError, OSError):
             while True:
                 unit: Unit = connection.recv()
-                connection.send(measure_unit(job, unit, lambda *step: connection.send(step)))
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _stop(number: int, frame: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and must not meet the tidying
-    raise KeyboardInterrupt
+                connection.send(measure_unit(job, unit, tell))
+    stopping.ignore()

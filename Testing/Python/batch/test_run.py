@@ -105,7 +105,7 @@ def command(study: Study, *more: str) -> list[str]:
     settings = study.root.parent / "settings.json"
     settings.write_text(json.dumps(QUICK))
     return [
-        sys.executable, "-m", "ALSMotorCortexLib.cli", "bids", str(study.root),
+        sys.executable, "-m", "ALSMotorCortexLib", "bids", str(study.root),
         str(study.root.parent / "out"), "participant", "--settings", str(settings), *more,
     ]  # fmt: skip
 
