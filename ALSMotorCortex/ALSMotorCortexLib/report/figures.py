@@ -7,8 +7,9 @@ shape because the picture's frame is measured in mm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -83,18 +84,17 @@ class SlicePictures:
     def labelled(self) -> str:
         """Labels and measured borders on the first map. Holds the gray picture that the
         overlays of this slice refer to, so it stands first on the page."""
-        codes = tissue_codes(self._labels(), self.measurement.settings)
         palette = np.array([TRANSPARENT, *(rgba(c, a) for _, _, c, a in TISSUES)], np.uint8)
         gray = f"<g id='{self._id}'>{_image(png(self._gray(), GRAYS), self.window)}</g>"
         return self._svg(
             "Labels and measured borders",
-            gray, _image(png(codes, palette), self.window, "pixelated"), *self._borders(),
+            gray, _image(png(self._tissue, palette), self.window, "pixelated"), self._borders,
         )  # fmt: skip
 
     def map(self, name: str) -> str:
         """One map and the measured borders."""
         picture = _image(png(self._map_grays(name), GRAYS), self.window)
-        return self._svg(f"Map {name} and measured borders", picture, *self._borders())
+        return self._svg(f"Map {name} and measured borders", picture, self._borders)
 
     def map_scale(self, name: str) -> str:
         """What the grays of :meth:`map` stand for; empty where the map has but one value."""
@@ -109,12 +109,21 @@ class SlicePictures:
     def _gray_range(self, values: NDArray) -> tuple[float, float]:
         """Gray and white matter fill the range of grays. CSF, often far brighter, may lie
         beyond: with it the differences within the cortex would be lost."""
-        codes = tissue_codes(self._labels(), self.measurement.settings)
         names = [name for name, *_ in TISSUES]
-        return gray_range(values, [codes == 1 + names.index(name) for name in ("gm", "wm")])
+        tissue = self._tissue
+        return gray_range(values, [tissue == 1 + names.index(name) for name in ("gm", "wm")])
 
     def _values(self, name: str) -> NDArray:
-        return slice_values(self.maps[name], self.part.view, self.part.index, self.window)
+        """A map's values in the slice, taken once for all pictures."""
+        taken = self._taken
+        if name not in taken:
+            part = self.part
+            taken[name] = slice_values(self.maps[name], part.view, part.index, self.window)
+        return taken[name]
+
+    @cached_property
+    def _taken(self) -> dict[str, NDArray]:
+        return {}
 
     def thickness(self, low: float, high: float) -> str:
         """Thickness on a scale from low to high in mm."""
@@ -147,14 +156,17 @@ class SlicePictures:
     def _id(self) -> str:
         return f"slice-{self.part.index}"
 
-    def _labels(self) -> NDArray:
-        return slice_labels(self.labels, self.part.view, self.part.index, self.window)
+    @cached_property
+    def _tissue(self) -> NDArray[np.uint8]:
+        """:func:`tissue_codes` of the labels in the slice."""
+        labels = slice_labels(self.labels, self.part.view, self.part.index, self.window)
+        return tissue_codes(labels, self.measurement.settings)
 
     def _gray(self) -> NDArray[np.uint8]:
         for name in self.maps:
             return self._map_grays(name)
         grays = np.array([0, *(LABEL_GRAYS[name] for name, *_ in TISSUES)], np.uint8)
-        return grays[tissue_codes(self._labels(), self.measurement.settings)]
+        return grays[self._tissue]
 
     def _below(self) -> str:
         return f"<use href='#{self._id}'/>"
@@ -167,14 +179,15 @@ class SlicePictures:
         picture = png(self.window.cut(index), scale_palette(anchors))
         return self._svg(title, self._below(), _image(picture, self.window, "pixelated"))
 
-    def _borders(self) -> Iterable[str]:
+    @cached_property
+    def _borders(self) -> str:
         lines = border_lines(self.measurement, self.part)
-        for name, colour, ends in zip(("pial", "white"), (PIAL, WHITE), lines, strict=True):
-            yield (
-                f"<g transform='scale({1 / FINE})'><path class='{name}' d='{_segments(ends)}' "
-                f"fill='none' stroke='{colour}' stroke-width='1.4' stroke-linecap='round' "
-                "vector-effect='non-scaling-stroke'/></g>"
-            )
+        return "".join(
+            f"<g transform='scale({1 / FINE})'><path class='{name}' d='{_segments(ends)}' "
+            f"fill='none' stroke='{colour}' stroke-width='1.4' stroke-linecap='round' "
+            "vector-effect='non-scaling-stroke'/></g>"
+            for name, colour, ends in zip(("pial", "white"), (PIAL, WHITE), lines, strict=True)
+        )
 
     def _svg(self, title: str, *layers: str) -> str:
         """Layers in voxel units inside a frame in mm, with letters and a scale bar."""

@@ -37,9 +37,6 @@ TYPES = {
 # differ by parts per thousand; above this share the two cannot both be meant.
 SPACING_DISAGREEMENT = 0.01
 
-# gzip level: 1 writes 25 MB of mostly empty voxels in 0.1 to 0.2 s and 5 % larger than 6.
-COMPRESSION = 1
-
 
 @dataclass(frozen=True)
 class NiftiGeometry:
@@ -177,7 +174,9 @@ def write_nifti(
     header = _encoded_header(array, like or _geometry_of(image.grid), description)
     with open(path, "wb") as stream:
         if str(path).lower().endswith(".gz"):
-            pack = zlib.compressobj(COMPRESSION, zlib.DEFLATED, 31)
+            # Runs of equal bytes are all there is to find here. Looking for those only takes half
+            # as long as gzip's level 1 and packs better.
+            pack = zlib.compressobj(1, zlib.DEFLATED, 31, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
             stream.write(pack.compress(header))
             stream.write(pack.compress(array.data.cast("B")))
             stream.write(pack.flush())
