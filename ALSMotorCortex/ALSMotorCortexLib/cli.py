@@ -224,6 +224,10 @@ class _Parser(argparse.ArgumentParser):
         text = message[:1].upper() + message[1:]
         raise InputError(f"{text.rstrip('.')}. See {self.prog} --help.")
 
+    def print_help(self, file: Any = None) -> None:
+        with suppress(OSError):  # as Python does from 3.11
+            super().print_help(file)
+
 
 def _parser() -> _Parser:
     def make(add: Callable[..., Any], *names: str, **options: Any) -> Any:

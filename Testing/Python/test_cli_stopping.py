@@ -169,7 +169,7 @@ def test_the_callers_handlers_of_signals_are_set_again(case):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
-@pytest.mark.parametrize("arguments", [["--help"], None])
+@pytest.mark.parametrize("arguments", [["--help"], ["analyze", "--help"], None])
 def test_nobody_reads_what_is_printed(case, arguments):
     """As in ``als-motor-cortex analyze ... | true``."""
     ours, theirs = os.pipe()
