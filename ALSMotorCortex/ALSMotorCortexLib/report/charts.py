@@ -354,9 +354,11 @@ def _hidden(axes: Axes, curves: Iterable[Sequence[ProfileBin]]) -> str:
     """Says where the lines of the means cover their own bands."""
     known = [p for curve in curves for p in curve if math.isfinite(p.ci_high - p.ci_low)]
     covered = sum(axes.py(p.ci_low) - axes.py(p.ci_high) <= CURVE for p in known)
-    if covered == len(known):
-        return ", narrower than the line"
-    return ", in places narrower than the line" if covered else ""
+    if not covered:
+        return ""
+    share = covered / len(known)
+    where = "" if share == 1 else "mostly " if share > 0.5 else "in places "
+    return f", {where}narrower than the line"
 
 
 def _hover(axes: Axes, curves: dict[str, list[ProfileBin]], unit: str, level: str) -> list[str]:

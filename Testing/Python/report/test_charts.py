@@ -70,6 +70,7 @@ def test_profile_runs_from_pial_left_to_white_matter_right():
     [
         ([0.001] * 4, "95 % interval of the mean, narrower than the line"),
         ([0.001, 0.001, 9, 9], "95 % interval of the mean, in places narrower than the line"),
+        ([0.001, 0.001, 0.001, 9], "95 % interval of the mean, mostly narrower than the line"),
         ([9] * 4, "95 % interval of the mean"),
         ([9, 9, 9, float("nan")], "95 % interval of the mean"),
     ],
