@@ -199,8 +199,10 @@ def solve_potential(
     Returns:
         (inside,) float32 potential; NaN in pieces that reach only one of the borders.
     """
-    equations = _equations(domain)
-    joined = _joined_to_both(domain, equations.reaches)
+    with ThreadPoolExecutor(1) as pool:
+        pieces = pool.submit(_pieces, domain)
+        equations = _equations(domain)
+        joined = _joined_to_both(pieces.result(), equations.reaches)
     field = _chess_field(domain)
     potential = np.full(domain.inside, np.nan, np.float32)
     free = joined.copy()
@@ -435,16 +437,22 @@ def border_share(
     return np.clip(np.where(np.isfinite(share), share, 0.5), 0.02, 1)
 
 
-def _joined_to_both(domain: Domain, reaches: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """(inside,) whether a voxel's connected piece touches both borders."""
+def _pieces(domain: Domain) -> NDArray[np.integer]:
+    """(inside,) number of the connected piece that each voxel is in."""
     voxels = domain.voxels[: domain.inside]
     box = np.zeros(domain.shape, bool)
     box.reshape(-1)[voxels] = True
-    pieces, count = ndimage.label(box, connectivity(domain.axes))
-    piece = pieces.reshape(-1)[voxels]
-    joined = np.ones(count + 1, bool)
+    pieces, _ = ndimage.label(box, connectivity(domain.axes))
+    return pieces.reshape(-1)[voxels]
+
+
+def _joined_to_both(
+    piece: NDArray[np.integer], reaches: dict[int, NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    """(inside,) whether a voxel's connected piece touches both borders."""
+    joined = np.ones(int(piece.max(initial=0)) + 1, bool)
     for touching in reaches.values():
-        touched = np.zeros(count + 1, bool)
+        touched = np.zeros(len(joined), bool)
         touched[piece[touching]] = True
         joined &= touched
     return joined[piece]
