@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from hypothesis import HealthCheck, settings
-
-from ALSMotorCortexLib.cortex.grid import Image
-from cli_case import Case, slab
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Several processes test at once: the threads of BLAS would wait for a core by spinning on it. Set
 # before numpy is loaded. Our own threads (cortex/workers.py) stay as they are for a user.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# A hundred commands are started: they are to find compiled code, as they do at a user's.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+from ALSMotorCortexLib.cortex.grid import Image  # noqa: E402
+from cli_case import Case, slab  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # A slow or busy machine must not fail a test, and a failure must come back on the next run.
 settings.register_profile(

@@ -195,7 +195,7 @@ def test_iron_darkens_the_deep_layers_of_patients_only() -> None:
 
 def test_seed_decides_everything() -> None:
     one, again, other = (
-        motor_cortex.synthetic_motor_cortex(s, shape=(2, 60, 60), spacing=(1, 0.8, 0.8))
+        motor_cortex.synthetic_motor_cortex(s, shape=(2, 36, 36), spacing=(1, 0.8, 0.8))
         for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(one.maps["R2star"].array, again.maps["R2star"].array)
@@ -205,7 +205,7 @@ def test_seed_decides_everything() -> None:
 
 def test_snr_sets_the_noise() -> None:
     quiet, loud = (
-        motor_cortex.synthetic_motor_cortex(1, shape=(2, 60, 60), spacing=(1, 0.8, 0.8), snr=snr)
+        motor_cortex.synthetic_motor_cortex(1, shape=(2, 36, 36), spacing=(1, 0.8, 0.8), snr=snr)
         .maps["R2star"]
         .array
         for snr in (1e9, 10.0)

@@ -55,7 +55,7 @@ def test_corrected_thickness_is_within_3_percent(name, degrees, spacing, slices,
 
 def corrected_over_true(shape, spacing, degrees, slices, seed) -> float:
     """Mean ratio of corrected to true thickness in a phantom, otherwise checked, too."""
-    phantom = make_slices(shape, spacing, degrees, slices, np.random.default_rng(seed), 24)
+    phantom = make_slices(shape, spacing, degrees, slices, np.random.default_rng(seed), 19)
     measured = measure(phantom.labels, ALL)
     inside = at_interior(measured, phantom) & ~measured.steep
     true = phantom.thickness.reshape(-1)[measured.voxels][inside]
