@@ -120,6 +120,10 @@ def _status(argv: Sequence[str], hearing: stopping.Hearing) -> int:
             "the motor cortex, or run on a machine with more.",
             EXIT_INPUT,
         )
+    except OSError as error:
+        if debug:
+            raise
+        return _failed(f"Error: {outputs.told(error)} {_changed(already)}", EXIT_INPUT)
     except Exception as error:
         if debug:
             raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .cortex.result import Finding
 from .cortex.simulation import Parameters, Simulation, simulate
-from .study.phantom import write_simulation
+from .study.phantom import check_folder, write_simulation
 
 __all__ = ["Parameters", "Simulation", "Written", "simulate", "write", "write_subject"]
 
@@ -62,6 +62,7 @@ def write(
 ) -> Written:
     """As :func:`write_subject`, with the scan itself."""
     tell = progress or (lambda step, fraction: None)
+    check_folder(Path(out))  # before a long computation
     tell("simulating the scan", 0.0)
     simulation = simulate(parameters)
     tell("writing", 0.7)

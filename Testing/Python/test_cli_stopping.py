@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from ALSMotorCortexLib import cli
 from ALSMotorCortexLib.scene_process import has_slicer
-from cli_case import LIBRARY, MAIN, run_process
+from cli_case import LIBRARY, MAIN, refused, run_process
 
 # Measures for as long as it takes to be stopped.
 STOPPED = """
@@ -222,6 +223,22 @@ def test_a_fault_of_ours_is_a_sentence_too(case, capfd, monkeypatch, error):
     assert status == (2 if isinstance(error, MemoryError) else 1)
     assert err.count("\n") == 1 and "Traceback" not in err
     assert case.untouched()
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [(errno.EACCES, "/far/a.nii cannot be read or written ("), (errno.ENOSPC, "The disk is full")],
+)
+def test_what_the_system_refuses_is_a_sentence_too(case, capfd, monkeypatch, number, words):
+    """Wherever it does: here, before the folder for the results is looked at."""
+    from ALSMotorCortexLib import analyze
+
+    def refuse(*arguments, **more):
+        raise OSError(number, os.strerror(number), "/far/a.nii")
+
+    monkeypatch.setattr(analyze, "OutputFolder", refuse)
+    err = refused(case, capfd, case.arguments())
+    assert err.startswith(f"Error: {words}") and "No results were changed" in err
 
 
 def test_debug_shows_the_fault(case, monkeypatch):

@@ -28,7 +28,7 @@ from ..study.bids_names import Unit
 from ..study.echo_times import SECONDS_BELOW
 from ..study.images import read_image
 from ..study.nifti import write_nifti
-from ..study.outputs import OutputFolder, keep_apart
+from ..study.outputs import OutputFolder, keep_apart, told
 from ..study.tables import write_rows
 from . import derivative
 from .job import DONE, FAILED, UNCHANGED, Job, Outcome
@@ -61,6 +61,8 @@ def measure_unit(job: Job, unit: Unit, tell: Progress = lambda step, fraction: N
         except MemoryError:
             text = "There is not enough memory. Run fewer jobs at once, or crop the images."
             outcome = _outcome(unit, FAILED, text)
+        except OSError as error:
+            outcome = _outcome(unit, FAILED, _within(job, told(error)))
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             text = (

@@ -122,7 +122,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}). Check its permissions."
+        ) from None
+    except ValueError:
         raise InputError(f"{path} is not valid JSON. Correct or remove it.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} should hold names and values in braces. Correct or remove it.")

@@ -244,6 +244,17 @@ def keep_apart(inputs: Iterable[Path], outputs: Iterable[Path], folder: Path) ->
             )
 
 
+def told(error: OSError) -> str:
+    """What the system says of a file, as a sentence for the user."""
+    name = error.filename if isinstance(error.filename, str) else "a file"
+    if error.errno in FULL:
+        return f"The disk is full, so {name} could not be written. Make room, and run this again."
+    return (
+        f"{name} cannot be read or written ({error.strerror or error}). Check its permissions, and "
+        "that its disk is there."
+    )
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """What is the same for all paths to a file; None where there is none."""
     try:

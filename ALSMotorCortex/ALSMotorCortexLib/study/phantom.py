@@ -104,27 +104,36 @@ def write_simulation(simulation: Simulation, out: str | os.PathLike) -> Path:
 # The dataset ------------------------------------------------------------------------------
 
 
+def check_folder(out: Path) -> None:
+    """Refuses a folder that simulated scans cannot go to. It is not made.
+
+    Raises:
+        InputError: it is a file, or there is another dataset in it.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(
+            f"{out} is a file, so no dataset can be put into it. Choose another --out."
+        )
+    known = read_json(out / "dataset_description.json")
+    if any(out.glob("sub-*")) if known is None else known.get("Name") != NAME:
+        raise InputError(
+            f"{out} holds another dataset, and simulated subjects must not get among real "
+            "ones. Choose another --out."
+        )
+
+
 def _claim(out: Path) -> None:
     """Makes the dataset, or finds it to be ours.
 
     Raises:
         InputError: there is another dataset already, or the folder cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(
-            f"{out} is a file, so no dataset can be put into it. Choose another --out."
-        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_be_written(out, error) from None
     with alone(out):
-        known = read_json(out / "dataset_description.json")
-        if any(out.glob("sub-*")) if known is None else known.get("Name") != NAME:
-            raise InputError(
-                f"{out} holds another dataset, and simulated subjects must not get among real "
-                "ones. Choose another --out."
-            )
+        check_folder(out)
         _describe(out, NAME, "raw")
 
 
