@@ -15,7 +15,7 @@ from .analyze_beside import Beside, ReadBeside
 from .analyze_writing import RESULTS, Clock, Writing, write_depth, write_shape, write_tables
 from .cortex.errors import InputError
 from .cortex.grid import Image
-from .cortex.measure import measure
+from .cortex.measure import STEPS, measure
 from .cortex.result import RIBBON, Finding, Measurement, Shape
 from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
@@ -158,6 +158,8 @@ def analyze(
                 writer.prepare(shape, case.labels)
             writing.start("images", write_shape, shape, case.geometry)
 
+        # Images are written meanwhile, but the steps are told in their order.
+        clock.seconds.update(dict.fromkeys(STEPS, 0.0))
         result = measure(
             case.labels,
             case.settings,

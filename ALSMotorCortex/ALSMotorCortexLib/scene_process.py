@@ -140,6 +140,7 @@ class WriterProcess:
         except BaseException:
             self.end()  # before the folder that it writes into is removed
             raise
+        self._process.terminate()  # it takes a while, and nothing else is wanted of it
         if error is not None:
             raise error
 
