@@ -14,7 +14,7 @@ from .cortex.motor_cortex import (
     places_on_m1,
     synthetic_motor_cortex,
 )
-from .cortex.phantoms import CSF, GM, WM
+from .cortex.shapes import CSF, GM, WM
 from .scene.markups import coded
 from .scene.segmentations import add_segmentation
 from .scene.tissues import tissue_segment

@@ -12,19 +12,10 @@ from peers import LayNii, has_pyezzi, pyezzi_thickness
 from scipy.spatial.transform import Rotation
 from tables import Detail, table
 
+from ALSMotorCortexLib.cortex.folded_sheet import FoldedSheet
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import (
-    GM,
-    Cylinder,
-    FoldedSheet,
-    Phantom,
-    Placement,
-    Shape,
-    Slab,
-    Sphere,
-    place,
-    sample_placed,
-)
+from ALSMotorCortexLib.cortex.phantoms import Phantom, Placement, place, sample_placed
+from ALSMotorCortexLib.cortex.shapes import GM, Cylinder, Shape, Slab, Sphere
 
 SEED = 20161
 MARGIN_MM = 1.0

@@ -18,7 +18,7 @@ from core import took
 from tables import Detail, table
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 
 MILLIONS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 

@@ -13,7 +13,7 @@ import processes
 from numpy.typing import NDArray
 
 from ALSMotorCortexLib.cortex.grid import Image
-from ALSMotorCortexLib.cortex.phantoms import GM, WM
+from ALSMotorCortexLib.cortex.shapes import GM, WM
 from ALSMotorCortexLib.study.nifti import write_nifti
 
 

@@ -18,9 +18,9 @@ from tables import Detail, table
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.motor_cortex import GROUPS, SETTINGS, places_on_m1
-from ALSMotorCortexLib.cortex.phantoms import GM
 from ALSMotorCortexLib.cortex.result import Measurement
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import GM
 from ALSMotorCortexLib.cortex.trace import trace_cortex
 from ALSMotorCortexLib.cortex.traced_ribbon import ribbon_labels
 from ALSMotorCortexLib.cortex.true_measures import true_measures

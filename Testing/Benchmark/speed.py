@@ -18,8 +18,10 @@ from core import measure_core
 from peers import LayNii, has_pyezzi, pyezzi_thickness
 from tables import Detail, table
 
+from ALSMotorCortexLib.cortex.folded_sheet import FoldedSheet
 from ALSMotorCortexLib.cortex.grid import Image
-from ALSMotorCortexLib.cortex.phantoms import GM, Cylinder, FoldedSheet, Shape, Slab, Sphere, place
+from ALSMotorCortexLib.cortex.phantoms import place
+from ALSMotorCortexLib.cortex.shapes import GM, Cylinder, Shape, Slab, Sphere
 
 PHANTOMS: dict[str, tuple[Shape, tuple[float, float, float]]] = {
     "sphere 3 to 6 mm": (Sphere(3, 6, True), (0.25, 0.25, 0.25)),

@@ -9,10 +9,11 @@ import numpy as np
 from accuracy import size_of
 from tables import Detail, table
 
+from ALSMotorCortexLib.cortex.folded_sheet import FoldedSheet
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.measure import measure
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM, Cylinder, FoldedSheet, Shape, Slab
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM, Cylinder, Shape, Slab
 from ALSMotorCortexLib.cortex.slice_phantoms import make_slices
 
 SEED = 20174

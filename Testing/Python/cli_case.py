@@ -15,7 +15,8 @@ import numpy as np
 
 from ALSMotorCortexLib import cli
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import Slab, make
+from ALSMotorCortexLib.cortex.phantoms import make
+from ALSMotorCortexLib.cortex.shapes import Slab
 from ALSMotorCortexLib.study.nifti import write_nifti
 
 MAIN = "from ALSMotorCortexLib import cli; cli.run_and_leave()"

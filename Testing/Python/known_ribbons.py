@@ -10,9 +10,10 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM, Phantom
+from ALSMotorCortexLib.cortex.phantoms import Phantom
 from ALSMotorCortexLib.cortex.result import Measurement
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 
 SETTINGS = Settings(gm=(GM,), wm=(WM,), csf=(CSF,))
 RIM = SETTINGS.with_values({"label_style": "rim"})

@@ -20,8 +20,9 @@ from ALSMotorCortexLib.analyze_writing import RESULTS, SMALLEST
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM, Slab, make
+from ALSMotorCortexLib.cortex.phantoms import make
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM, Slab
 from ALSMotorCortexLib.study.images import read_image
 from ALSMotorCortexLib.study.nifti import write_nifti
 

@@ -12,7 +12,8 @@ import pytest
 from ALSMotorCortexLib import cli, pdf
 from ALSMotorCortexLib.analyze_writing import RESULTS
 from ALSMotorCortexLib.cortex.grid import Image
-from ALSMotorCortexLib.cortex.phantoms import Slab, make
+from ALSMotorCortexLib.cortex.phantoms import make
+from ALSMotorCortexLib.cortex.shapes import Slab
 from ALSMotorCortexLib.study.nifti import write_nifti
 from ALSMotorCortexLib.study.readings import Reading, write_readings
 from placed_study import rows_of, table

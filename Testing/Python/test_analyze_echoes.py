@@ -17,7 +17,8 @@ from ALSMotorCortexLib import cli
 from ALSMotorCortexLib.analyze import AnalyzeInputs, analyze
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM, Slab, make
+from ALSMotorCortexLib.cortex.phantoms import make
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM, Slab
 from ALSMotorCortexLib.maps import MEASURED, EchoSource, MapOptions
 from ALSMotorCortexLib.study.images import read_image
 from ALSMotorCortexLib.study.nifti import write_nifti

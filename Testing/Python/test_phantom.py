@@ -24,7 +24,7 @@ from recovery import EXTENT_MM, Case, make_case, traced
 
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.motor_cortex import GROUPS, SETTINGS
-from ALSMotorCortexLib.cortex.phantoms import GM
+from ALSMotorCortexLib.cortex.shapes import GM
 from ALSMotorCortexLib.cortex.subject import PATIENT_IRON
 from ALSMotorCortexLib.maps import MapOptions, fit_maps
 from ALSMotorCortexLib.phantom import Parameters, simulate, write_subject

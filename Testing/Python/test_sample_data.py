@@ -11,7 +11,7 @@ slicer = pytest.importorskip("slicer")
 
 from ALSMotorCortexLib import sample_data  # noqa: E402
 from ALSMotorCortexLib.cortex.motor_cortex import OTHER_BANK  # noqa: E402
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM  # noqa: E402
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM  # noqa: E402
 from ALSMotorCortexLib.scene.inputs import collect, missing, suggest  # noqa: E402
 from ALSMotorCortexLib.scene.results import new_scene  # noqa: E402
 

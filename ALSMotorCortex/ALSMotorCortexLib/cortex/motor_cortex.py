@@ -6,7 +6,7 @@ sulcus, S1 faces it across CSF, and along a stretch of the sulcus both touch wit
 between. The anatomy is drawn out along a line somewhat oblique to the slices, so that it
 shifts from slice to slice.
 
-M1 is a bent strip (:class:`.phantoms.Strip`): the truth of its thickness and depth is that
+M1 is a bent strip (:class:`.folded_sheet.Strip`): the truth of its thickness and depth is that
 of the Laplace potential in 3D. Everything else is drawn by distance from M1 and is there to
 be told apart from it, not to be measured.
 
@@ -34,22 +34,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from .folded_sheet import Complexes, Strip, strip_truth
 from .grid import Grid, Image
-from .phantoms import (
-    CSF,
-    GM,
-    WM,
-    Complexes,
-    Floats,
-    Phantom,
-    Placement,
-    Strip,
-    Truth,
-    sample_placed,
-    strip_truth,
-)
+from .phantoms import Phantom, Placement, sample_placed
 from .plane_table import PlaneTable
 from .settings import Settings
+from .shapes import CSF, GM, WM, Floats, Truth
 
 OTHER_BANK = 4
 """Label of gray matter other than M1, S1 first of all."""

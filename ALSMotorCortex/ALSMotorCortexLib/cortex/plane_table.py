@@ -13,7 +13,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .phantoms import Floats, Placement
+from .phantoms import Placement
+from .shapes import Floats
 
 TABLE_MM = 0.08
 """Spacing of the table. A border comes out at most half of this off its place, to either side

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from .phantoms import Floats
+from .shapes import Floats
 from .tissue import GYROMAGNETIC, Local
 
 Signal = NDArray[np.complex64]

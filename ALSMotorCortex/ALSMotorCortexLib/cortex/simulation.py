@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .folded_sheet import strip_truth
 from .grid import Grid, Image
 from .motor_cortex import (
     GROUPS,
@@ -23,8 +24,7 @@ from .motor_cortex import (
     slab,
 )
 from .parts import MIDLINE_GAP_MM, PARTS
-from .phantoms import CSF, GM, UNLABELLED, Floats, Placement, strip_truth
-from .phantoms import Truth as PlacesTruth
+from .phantoms import Placement
 from .plane_table import PlaneTable
 from .scanner import (
     RAMP,
@@ -37,6 +37,8 @@ from .scanner import (
     susceptibility_field,
     voxel_points,
 )
+from .shapes import CSF, GM, UNLABELLED, Floats
+from .shapes import Truth as PlacesTruth
 from .subject import Hemisphere, Subject, draw_subject
 from .tissue import VEIN, Local, Tissues
 

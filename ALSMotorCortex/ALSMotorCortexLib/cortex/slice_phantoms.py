@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grid import Grid, Image
-from .phantoms import CSF, GM, UNLABELLED, WM, Floats, Placement, Shape, place
+from .phantoms import Placement, place
+from .shapes import CSF, GM, UNLABELLED, WM, Floats, Shape
 
 PLANES = 11
 """Places through a slice where the tissue is looked up. Odd, so that no two tissues tie."""

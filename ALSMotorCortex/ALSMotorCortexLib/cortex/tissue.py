@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from .motor_cortex import OTHER_BANK
-from .phantoms import CSF, GM, WM, Floats
+from .shapes import CSF, GM, WM, Floats
 
 VEIN = 5
 """A tissue of its own for the signal; in label maps veins are part of the CSF around them."""

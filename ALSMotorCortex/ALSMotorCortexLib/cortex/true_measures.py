@@ -7,8 +7,8 @@ import numpy as np
 from .grid import Image
 from .indices import Voxels, geometry_measures, layer_map, map_measures
 from .iron import BRIGHT, DARK
-from .phantoms import GM
 from .result import RIBBON, Measure
+from .shapes import GM
 from .simulation import Simulation
 
 UNITS = {"T2star": "ms", "R2star": "1/s", "susceptibility": "ppb"}

@@ -8,9 +8,9 @@ from numpy.testing import assert_array_equal
 
 from ALSMotorCortexLib.cortex.adjacent import NEEDED, adjacent_medians, adjacent_voxels
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
 from ALSMotorCortexLib.cortex.ribbon import make_ribbon
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 from known_ribbons import AXIAL, RIM, SETTINGS, flat, turned
 
 SPACING = (0.5, 0.5, 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import phantoms, shapes
 from ALSMotorCortexLib.cortex.depth import equidistant_depth, equivolume_depth
 from ALSMotorCortexLib.cortex.laplace import make_domain, solve_potential
 from ALSMotorCortexLib.cortex.ribbon import PIAL, WHITE, make_ribbon
@@ -14,10 +14,10 @@ from ALSMotorCortexLib.cortex.streamlines import Streamlines, follow_streamlines
 from known_ribbons import SETTINGS, flat, scrambled
 
 SHELLS = {
-    "gyral cylinder": phantoms.Cylinder(3.0, 5.5, True, 3.5),
-    "sulcal cylinder": phantoms.Cylinder(3.0, 5.5, False, 3.5),
-    "gyral sphere": phantoms.Sphere(3.0, 5.0, True, 0.8),
-    "sulcal sphere": phantoms.Sphere(3.0, 5.0, False, 0.8),
+    "gyral cylinder": shapes.Cylinder(3.0, 5.5, True, 3.5),
+    "sulcal cylinder": shapes.Cylinder(3.0, 5.5, False, 3.5),
+    "gyral sphere": shapes.Sphere(3.0, 5.0, True, 0.8),
+    "sulcal sphere": shapes.Sphere(3.0, 5.0, False, 0.8),
 }
 
 
@@ -30,7 +30,7 @@ def test_equidistant_depth_is_the_pial_share_of_the_length() -> None:
 
 
 @pytest.mark.parametrize("shape", SHELLS.values(), ids=SHELLS)
-def test_depth_of_shells(shape: phantoms.Shape) -> None:
+def test_depth_of_shells(shape: shapes.Shape) -> None:
     phantom = phantoms.make(shape, (0.25,) * 3, np.random.default_rng(0), margin_mm=0.75)
     ribbon = make_ribbon(phantom.labels, SETTINGS)
     domain = make_domain(ribbon)

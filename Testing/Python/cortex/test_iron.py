@@ -9,7 +9,8 @@ from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.iron import BRIGHT, DARK, iron_contrast, is_susceptibility
 from ALSMotorCortexLib.cortex.measure import measure
-from ALSMotorCortexLib.cortex.phantoms import Slab, make
+from ALSMotorCortexLib.cortex.phantoms import make
+from ALSMotorCortexLib.cortex.shapes import Slab
 from known_ribbons import SETTINGS
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import phantoms, shapes
 from ALSMotorCortexLib.cortex.errors import Cancelled, InputError
 from ALSMotorCortexLib.cortex.grid import Image
 from ALSMotorCortexLib.cortex.laplace import make_domain, solve_potential
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
 from ALSMotorCortexLib.cortex.ribbon import PIAL, WHITE, make_ribbon
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 from known_ribbons import AXIAL, RIM, SETTINGS, UPRIGHT, flat, hidden, scrambled, tube
 
 ISO = (0.25, 0.25, 0.25)
@@ -56,10 +56,10 @@ def test_between_cylinders_it_goes_with_the_logarithm_of_the_radius(wm_inside: b
 @pytest.mark.parametrize("spacing", [ISO, (0.32, 0.2, 0.2)], ids=["iso", "anisotropic"])
 @pytest.mark.parametrize(
     "shape",
-    [phantoms.Slab(2.5, 3.5, 3.5), phantoms.Sphere(4.0, 6.5, False, 0.8)],
+    [shapes.Slab(2.5, 3.5, 3.5), shapes.Sphere(4.0, 6.5, False, 0.8)],
     ids=["slab", "sphere"],
 )
-def test_the_borders_count_at_their_sub_voxel_place(shape: phantoms.Shape, spacing) -> None:
+def test_the_borders_count_at_their_sub_voxel_place(shape: shapes.Shape, spacing) -> None:
     found = []
     for seed in range(2):
         phantom = phantoms.make(shape, spacing, np.random.default_rng(seed), margin_mm=0.8)
@@ -70,7 +70,7 @@ def test_the_borders_count_at_their_sub_voxel_place(shape: phantoms.Shape, spaci
 
 
 def test_the_error_falls_as_voxels_get_smaller() -> None:
-    shape = phantoms.Sphere(4.0, 6.5, True, 0.9)
+    shape = shapes.Sphere(4.0, 6.5, True, 0.9)
     found = []
     for spacing in (0.8, 0.4, 0.2):
         phantom = phantoms.make(shape, (spacing,) * 3, np.random.default_rng(0), UPRIGHT)
@@ -81,7 +81,7 @@ def test_the_error_falls_as_voxels_get_smaller() -> None:
 
 @pytest.mark.parametrize("settings_", [SETTINGS, AXIAL], ids=["3D", "axial"])
 def test_swapping_the_borders_turns_the_potential_round(settings_: Settings) -> None:
-    phantom = phantoms.make(phantoms.Sphere(3, 5, True, 0.7), ISO, np.random.default_rng(1))
+    phantom = phantoms.make(shapes.Sphere(3, 5, True, 0.7), ISO, np.random.default_rng(1))
     one = potential_of(phantom.labels, settings_)
     other = potential_of(phantom.labels, replace(settings_, wm=(CSF,), csf=(WM,)))
     np.testing.assert_allclose(other, 1 - one, atol=1e-3)

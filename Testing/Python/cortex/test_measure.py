@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import folded_sheet, phantoms, shapes
 from ALSMotorCortexLib.cortex.errors import Cancelled, InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM, Phantom
+from ALSMotorCortexLib.cortex.phantoms import Phantom
 from ALSMotorCortexLib.cortex.result import RIBBON, Measurement
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 from known_ribbons import (
     AXIAL,
     RIM,
@@ -46,7 +47,7 @@ THICK = (1.5, 0.25, 0.25)
 class Case:
     """A shape on a grid; three of them, each at a place and orientation of its own."""
 
-    shape: phantoms.Shape
+    shape: shapes.Shape
     spacing: tuple[float, float, float]
     upright: bool = False
 
@@ -59,15 +60,15 @@ class Case:
 
 
 CASES = {
-    "gyral cylinder, 0.25": Case(phantoms.Cylinder(4.0, 6.5, True, 3.5, 1.5), ISO),
-    "sulcal cylinder, 0.25": Case(phantoms.Cylinder(4.0, 6.5, False, 3.5, 1.5), ISO),
-    "folded sheet, 0.25": Case(phantoms.FoldedSheet(half_length=12.0, half_depth=2.2), ISO),
-    "gyral sphere, 0.2 x 0.32": Case(phantoms.Sphere(4.0, 6.5, True, 0.8), SEVEN_TESLA),
-    "sulcal sphere, 0.2 x 0.32": Case(phantoms.Sphere(4.0, 6.5, False, 0.8), SEVEN_TESLA),
-    "oblique slab, 0.2 x 0.32": Case(phantoms.Slab(2.5, 3.5, 3.5), SEVEN_TESLA),
-    "cylinder along thick slices": Case(phantoms.Cylinder(5.0, 8.0, True, 6.0), THICK, True),
-    "folded sheet, 0.5": Case(phantoms.FoldedSheet(half_depth=3.0), COARSE),
-    "sulcal sphere, 0.5": Case(phantoms.Sphere(8.0, 11.0, False, 0.9), COARSE),
+    "gyral cylinder, 0.25": Case(shapes.Cylinder(4.0, 6.5, True, 3.5, 1.5), ISO),
+    "sulcal cylinder, 0.25": Case(shapes.Cylinder(4.0, 6.5, False, 3.5, 1.5), ISO),
+    "folded sheet, 0.25": Case(folded_sheet.FoldedSheet(half_length=12.0, half_depth=2.2), ISO),
+    "gyral sphere, 0.2 x 0.32": Case(shapes.Sphere(4.0, 6.5, True, 0.8), SEVEN_TESLA),
+    "sulcal sphere, 0.2 x 0.32": Case(shapes.Sphere(4.0, 6.5, False, 0.8), SEVEN_TESLA),
+    "oblique slab, 0.2 x 0.32": Case(shapes.Slab(2.5, 3.5, 3.5), SEVEN_TESLA),
+    "cylinder along thick slices": Case(shapes.Cylinder(5.0, 8.0, True, 6.0), THICK, True),
+    "folded sheet, 0.5": Case(folded_sheet.FoldedSheet(half_depth=3.0), COARSE),
+    "sulcal sphere, 0.5": Case(shapes.Sphere(8.0, 11.0, False, 0.9), COARSE),
 }
 
 
@@ -86,7 +87,7 @@ def test_thickness_and_depth_are_as_good_as_promised(case: Case) -> None:
 
 
 def test_errors_fall_as_voxels_get_smaller() -> None:
-    shape = phantoms.Sphere(4.0, 6.5, True, 0.8)
+    shape = shapes.Sphere(4.0, 6.5, True, 0.8)
     found = []
     for spacing in (0.8, 0.4, 0.2):
         phantom = phantoms.make(shape, (spacing,) * 3, np.random.default_rng(0))
@@ -110,7 +111,7 @@ def test_a_sheet_that_faces_the_slices_keeps_its_thickness(spacing) -> None:
 @lru_cache
 def cap() -> tuple[Phantom, Measurement]:
     """A part of a sphere on an anisotropic grid."""
-    shape = phantoms.Sphere(3.5, 6.0, True, 0.7)
+    shape = shapes.Sphere(3.5, 6.0, True, 0.7)
     phantom = phantoms.make(shape, SEVEN_TESLA, np.random.default_rng(2), margin_mm=0.6)
     return phantom, measure(phantom.labels, SETTINGS)
 
@@ -283,7 +284,7 @@ def test_touching_banks_are_told_apart_by_the_label_of_the_opposite() -> None:
 
 
 def test_rim_and_tissue_style_give_the_same_on_the_same_shape() -> None:
-    shape = phantoms.Cylinder(4.0, 6.5, True, 3.5, 1.5)
+    shape = shapes.Cylinder(4.0, 6.5, True, 3.5, 1.5)
     phantom = phantoms.make(shape, ISO, np.random.default_rng(0), margin_mm=0.8)
     tissue = errors(measure(phantom.labels, SETTINGS), phantom)
     rim = errors(measure(phantom.rim(), RIM), phantom)
@@ -296,7 +297,7 @@ def test_rim_and_tissue_style_give_the_same_on_the_same_shape() -> None:
 
 
 def test_lines_of_a_rim_are_not_measured() -> None:
-    phantom = phantoms.make(phantoms.Slab(2.5, 3.0, 3.0), ISO, np.random.default_rng(1))
+    phantom = phantoms.make(shapes.Slab(2.5, 3.0, 3.0), ISO, np.random.default_rng(1))
     rim = phantom.rim()
     measured = measure(rim, RIM)
     assert set(np.unique(rim.array.reshape(-1)[measured.voxels])) == {GM}
@@ -665,7 +666,7 @@ def test_measuring_twice_gives_the_same_numbers() -> None:
 def cut_by_the_volume() -> tuple[Image, NDArray]:
     """A fold that all sides of the volume cut, and its thickness (k, j, i)."""
     rng = np.random.default_rng(3)
-    placed = phantoms.place(phantoms.FoldedSheet(height=2.4), SEVEN_TESLA, rng, keep=0.5)
+    placed = phantoms.place(folded_sheet.FoldedSheet(height=2.4), SEVEN_TESLA, rng, keep=0.5)
     labels = placed.tissue_labels()
     return labels, thickness_of(labels.array, SEVEN_TESLA)
 

@@ -12,7 +12,7 @@ from scipy import ndimage as ndi
 
 from ALSMotorCortexLib.cortex import motor_cortex
 from ALSMotorCortexLib.cortex.motor_cortex import OTHER_BANK, CentralSulcus, Relaxation
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 
 SMALL = {"shape": (6, 150, 150), "spacing": (1.0, 1 / 3, 1 / 3)}
 

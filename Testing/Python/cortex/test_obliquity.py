@@ -12,23 +12,23 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import folded_sheet, shapes
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.obliquity import STEEPEST, slice_axis
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
 from ALSMotorCortexLib.cortex.result import RIBBON, Measurement
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 from ALSMotorCortexLib.cortex.slice_phantoms import SlicePhantom, make_slices
 from known_ribbons import AXIAL, SETTINGS, hidden, rearranged, scrambled, tube, turned
 
 FINE, COARSE = (1.5, 0.25, 0.25), (2.0, 0.5, 0.5)
 ALL = AXIAL.with_values({"max_angle": 60.0})
-SHAPES: dict[str, phantoms.Shape] = {
-    "slab": phantoms.Slab(2.9, 30.0, 30.0),
-    "gyral cylinder": phantoms.Cylinder(5.0, 7.9, True, 30.0),
-    "sulcal cylinder": phantoms.Cylinder(3.0, 5.9, False, 30.0),
-    "folded sheet": phantoms.FoldedSheet(2.9, half_length=12.0, half_depth=20.0),
+SHAPES: dict[str, shapes.Shape] = {
+    "slab": shapes.Slab(2.9, 30.0, 30.0),
+    "gyral cylinder": shapes.Cylinder(5.0, 7.9, True, 30.0),
+    "sulcal cylinder": shapes.Cylinder(3.0, 5.9, False, 30.0),
+    "folded sheet": folded_sheet.FoldedSheet(2.9, half_length=12.0, half_depth=20.0),
 }
 
 

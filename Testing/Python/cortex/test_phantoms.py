@@ -11,18 +11,18 @@ from scipy import integrate
 from scipy import ndimage as ndi
 from scipy.spatial.transform import Rotation
 
-from ALSMotorCortexLib.cortex import phantoms
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
+from ALSMotorCortexLib.cortex import folded_sheet, phantoms, shapes
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 
 SHAPES = {
-    "slab": phantoms.Slab(2.5, 3.0, 4.0),
-    "gyral cylinder": phantoms.Cylinder(3.0, 5.5, True, 2.0),
-    "sulcal cylinder": phantoms.Cylinder(3.0, 5.5, False, 2.0),
-    "sector": phantoms.Cylinder(4.0, 6.5, True, 2.0, 1.1),
-    "gyral sphere": phantoms.Sphere(3.0, 5.0, True),
-    "sulcal sphere": phantoms.Sphere(3.0, 5.0, False),
-    "cone": phantoms.Sphere(4.0, 6.5, False, 0.8),
-    "folded sheet": phantoms.FoldedSheet(half_depth=2.0),
+    "slab": shapes.Slab(2.5, 3.0, 4.0),
+    "gyral cylinder": shapes.Cylinder(3.0, 5.5, True, 2.0),
+    "sulcal cylinder": shapes.Cylinder(3.0, 5.5, False, 2.0),
+    "sector": shapes.Cylinder(4.0, 6.5, True, 2.0, 1.1),
+    "gyral sphere": shapes.Sphere(3.0, 5.0, True),
+    "sulcal sphere": shapes.Sphere(3.0, 5.0, False),
+    "cone": shapes.Sphere(4.0, 6.5, False, 0.8),
+    "folded sheet": folded_sheet.FoldedSheet(half_depth=2.0),
 }
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
@@ -31,7 +31,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(7)
 
 
-def gray_points(shape: phantoms.Shape, count: int, margin: float = 0.1) -> NDArray:
+def gray_points(shape: shapes.Shape, count: int, margin: float = 0.1) -> NDArray:
     """Random points within gray matter, away from its borders and sides."""
     points = rng().uniform(*shape.box, size=(40 * count, 3))
     truth = shape.sample(points)
@@ -40,7 +40,7 @@ def gray_points(shape: phantoms.Shape, count: int, margin: float = 0.1) -> NDArr
     return points[(truth.tissue == GM) & (room > margin) & (truth.side_mm > margin)][:count]
 
 
-def gradient(shape: phantoms.Shape, points: NDArray, step: float = 1e-4) -> NDArray:
+def gradient(shape: shapes.Shape, points: NDArray, step: float = 1e-4) -> NDArray:
     """Central differences of the potential, (n, 3)."""
     return np.stack(
         [
@@ -52,7 +52,7 @@ def gradient(shape: phantoms.Shape, points: NDArray, step: float = 1e-4) -> NDAr
 
 
 @every_shape
-def test_potential_is_harmonic(shape: phantoms.Shape) -> None:
+def test_potential_is_harmonic(shape: shapes.Shape) -> None:
     points = gray_points(shape, 300)
     step = 0.02
     around = sum(shape.sample(points + s * e).potential for e in step * np.eye(3) for s in (-1, 1))
@@ -64,7 +64,7 @@ def test_potential_is_harmonic(shape: phantoms.Shape) -> None:
 
 
 @every_shape
-def test_thickness_and_depth_follow_from_the_potential(shape: phantoms.Shape) -> None:
+def test_thickness_and_depth_follow_from_the_potential(shape: shapes.Shape) -> None:
     """Trace field lines by Runge-Kutta steps of the potential's differences.
 
     In steps of potential, dx/du = grad u / |grad u|^2; arc length is summed on the way.
@@ -96,7 +96,7 @@ def test_thickness_and_depth_follow_from_the_potential(shape: phantoms.Shape) ->
 
 
 @every_shape
-def test_equivolume_depth_grows_as_the_column_does(shape: phantoms.Shape) -> None:
+def test_equivolume_depth_grows_as_the_column_does(shape: shapes.Shape) -> None:
     """Per unit of length the depth gains the column's area A, and |grad u| A is constant
     along a field line: so d(depth)/ds times |grad u| is the same all along it."""
     points = gray_points(shape, 60, margin=0.3)
@@ -117,7 +117,7 @@ def test_equivolume_depth_grows_as_the_column_does(shape: phantoms.Shape) -> Non
 
 
 @every_shape
-def test_volume_shares_by_counting_points(shape: phantoms.Shape) -> None:
+def test_volume_shares_by_counting_points(shape: shapes.Shape) -> None:
     """Equal bins of equivolume depth hold equal volume; equidistant bins do not when the
     shape is curved one way only."""
     truth = shape.sample(rng().uniform(*shape.box, size=(200_000, 3)))
@@ -129,7 +129,7 @@ def test_volume_shares_by_counting_points(shape: phantoms.Shape) -> None:
 
 
 @every_shape
-def test_limits_at_the_borders(shape: phantoms.Shape) -> None:
+def test_limits_at_the_borders(shape: shapes.Shape) -> None:
     truth = shape.sample(gray_points(shape, 100))
     for border, depth, beyond in ((0, 1, WM), (1, 0, CSF)):
         other = truth.ends[:, 1 - border]
@@ -149,8 +149,8 @@ def test_closed_forms() -> None:
     """The shares of a cylinder and of a sphere halfway, by hand."""
     middle = np.array([[0.0, 0.0, 4.0]])
     for wm_inside in (True, False):
-        cylinder = phantoms.Cylinder(3, 5, wm_inside).sample(middle)
-        sphere = phantoms.Sphere(3, 5, wm_inside).sample(middle)
+        cylinder = shapes.Cylinder(3, 5, wm_inside).sample(middle)
+        sphere = shapes.Sphere(3, 5, wm_inside).sample(middle)
         outer = [9 / 16, 61 / 98]
         expected = outer if wm_inside else [1 - share for share in outer]
         assert cylinder.depth_equivolume[0] == pytest.approx(expected[0])
@@ -170,7 +170,7 @@ def test_strip_inverse_round_trip(
     swing: float, wavelength: float, contrast: float, height: float
 ) -> None:
     """Every point of the strip comes back from its image: the map is one-to-one."""
-    sheet = phantoms.FoldedSheet(height, swing, wavelength, contrast)
+    sheet = folded_sheet.FoldedSheet(height, swing, wavelength, contrast)
     random = rng()
     w = random.uniform(-15, 15, 2000) + 1j * random.uniform(-0.5, 0.5, 2000) * height
     np.testing.assert_allclose(sheet.strip.inverse(sheet.strip(w)), w, atol=1e-9)
@@ -188,7 +188,7 @@ def test_strip_map_is_conformal() -> None:
 
 def test_folded_sheet_is_folded() -> None:
     """It has a gyrus and a sulcus, thicker at the crown, with walls steeper than 45 degrees."""
-    sheet = phantoms.FoldedSheet()
+    sheet = folded_sheet.FoldedSheet()
     x = np.linspace(-12, 12, 241)
     turn = np.angle(sheet.strip.derivative(x + 0j))
     assert turn.max() > np.pi / 4 and turn.min() < -np.pi / 4
@@ -200,7 +200,7 @@ def test_folded_sheet_is_folded() -> None:
 
 
 @every_shape
-def test_phantom_agrees_with_its_shape(shape: phantoms.Shape) -> None:
+def test_phantom_agrees_with_its_shape(shape: shapes.Shape) -> None:
     phantom = phantoms.make(shape, (0.5, 0.4, 0.4), rng())
     labels = phantom.labels.array
     assert set(np.unique(labels)) >= {CSF, WM, GM}
@@ -214,7 +214,7 @@ def test_phantom_agrees_with_its_shape(shape: phantoms.Shape) -> None:
 
 
 @every_shape
-def test_interior_voxels_have_both_borders_in_view(shape: phantoms.Shape) -> None:
+def test_interior_voxels_have_both_borders_in_view(shape: shapes.Shape) -> None:
     """With the volume's edge cutting the shape, too: the field line's ends are inside."""
     phantom = phantoms.make(shape, (0.4, 0.4, 0.4), rng(), keep=0.75)
     assert phantom.interior.any()
@@ -233,7 +233,7 @@ def test_keep_cuts_the_shape_with_the_volume() -> None:
 
 
 @every_shape
-def test_rim_lines_have_no_gap_and_hold_the_border(shape: phantoms.Shape) -> None:
+def test_rim_lines_have_no_gap_and_hold_the_border(shape: shapes.Shape) -> None:
     spacing = np.array([0.45, 0.3, 0.35])
     phantom = phantoms.make(shape, tuple(spacing), rng())
     tissue, rim = phantom.labels.array, phantom.rim().array
@@ -259,15 +259,15 @@ def test_rim_lines_have_no_gap_and_hold_the_border(shape: phantoms.Shape) -> Non
 
 
 @every_shape
-def test_cut_faces_exist_where_the_shape_ends(shape: phantoms.Shape) -> None:
+def test_cut_faces_exist_where_the_shape_ends(shape: shapes.Shape) -> None:
     labels = phantoms.make(shape, (0.4, 0.4, 0.4), rng()).labels.array
     beside_nothing = ndi.binary_dilation(labels == UNLABELLED) & (labels == GM)
-    closed = isinstance(shape, phantoms.Sphere) and shape.half_angle >= np.pi
+    closed = isinstance(shape, shapes.Sphere) and shape.half_angle >= np.pi
     assert beside_nothing.any() != closed
 
 
 @every_shape
-def test_truth_turns_with_the_phantom(shape: phantoms.Shape) -> None:
+def test_truth_turns_with_the_phantom(shape: shapes.Shape) -> None:
     """A point of the shape has the same truth wherever the shape is put, and the volume of
     gray matter and the mean thickness are the same at any spacing and orientation.
 

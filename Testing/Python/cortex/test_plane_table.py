@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib.cortex.grid import Grid
-from ALSMotorCortexLib.cortex.phantoms import Placement, Slab
+from ALSMotorCortexLib.cortex.phantoms import Placement
 from ALSMotorCortexLib.cortex.plane_table import TABLE_MM, PlaneTable
+from ALSMotorCortexLib.cortex.shapes import Slab
 
 SPACING = (0.8, 0.4, 0.3)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import folded_sheet, phantoms, shapes
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
 from ALSMotorCortexLib.cortex.ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, make_ribbon
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 from known_ribbons import AXIAL, RIM, SETTINGS, flat, hidden, turned
 
 
@@ -233,10 +233,10 @@ def test_settings_are_checked_first() -> None:
 
 
 SHAPES = {
-    "slab": phantoms.Slab(2.5, 3.5, 3.5),
-    "gyral cylinder": phantoms.Cylinder(4.0, 6.5, True, 3.5, 1.5),
-    "sulcal sphere": phantoms.Sphere(4.0, 6.5, False, 0.8),
-    "folded sheet": phantoms.FoldedSheet(half_depth=2.2),
+    "slab": shapes.Slab(2.5, 3.5, 3.5),
+    "gyral cylinder": shapes.Cylinder(4.0, 6.5, True, 3.5, 1.5),
+    "sulcal sphere": shapes.Sphere(4.0, 6.5, False, 0.8),
+    "folded sheet": folded_sheet.FoldedSheet(half_depth=2.2),
 }
 
 

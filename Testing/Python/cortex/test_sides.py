@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from ALSMotorCortexLib.cortex import phantoms
+from ALSMotorCortexLib.cortex import phantoms, shapes
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, make_ribbon
 from ALSMotorCortexLib.cortex.settings import Settings
@@ -18,7 +18,7 @@ RIM = Settings(gm=3, wm=2, csf=1, label_style="rim")
 ISO = (0.25, 0.25, 0.25)
 
 
-def ribbons(shape: phantoms.Shape, seed: int) -> tuple[Ribbon, np.ndarray]:
+def ribbons(shape: shapes.Shape, seed: int) -> tuple[Ribbon, np.ndarray]:
     """The ribbon of a shape's rim, and (k, j, i) the true tissue labels in its box."""
     placed = phantoms.place(shape, ISO, np.random.default_rng(seed))
     ribbon = make_ribbon(placed.rim_labels(), RIM)
@@ -27,7 +27,7 @@ def ribbons(shape: phantoms.Shape, seed: int) -> tuple[Ribbon, np.ndarray]:
 
 
 def test_tissue_labels_tell_their_own_side() -> None:
-    labels = phantoms.place(phantoms.Slab(2.5, 3.0, 3.0), ISO, np.random.default_rng(0))
+    labels = phantoms.place(shapes.Slab(2.5, 3.0, 3.0), ISO, np.random.default_rng(0))
     ribbon = make_ribbon(labels.tissue_labels(), TISSUE)
     sides = sides_of(ribbon)
     for code in (WHITE, PIAL):
@@ -37,7 +37,7 @@ def test_tissue_labels_tell_their_own_side() -> None:
 
 @pytest.mark.parametrize("gyrus", [True, False])
 def test_a_closed_rim_tells_everything(gyrus: bool) -> None:
-    ribbon, tissue = ribbons(phantoms.Sphere(3.0, 5.5, gyrus), 1)
+    ribbon, tissue = ribbons(shapes.Sphere(3.0, 5.5, gyrus), 1)
     sides = sides_of(ribbon)
     assert sides.known.all()
     for code, label in ((WHITE, 2), (PIAL, 1)):
@@ -50,14 +50,14 @@ def test_a_closed_rim_tells_everything(gyrus: bool) -> None:
 
 
 SHAPES = [
-    phantoms.Slab(3.0, 5.0, 5.0),
-    phantoms.Cylinder(5.0, 8.0, True, 3.0),
-    phantoms.Cylinder(5.0, 8.0, False, 3.0),
+    shapes.Slab(3.0, 5.0, 5.0),
+    shapes.Cylinder(5.0, 8.0, True, 3.0),
+    shapes.Cylinder(5.0, 8.0, False, 3.0),
 ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["slab", "gyrus", "sulcus"])
-def test_where_a_cut_rim_tells_is_where_the_tissue_was(shape: phantoms.Shape) -> None:
+def test_where_a_cut_rim_tells_is_where_the_tissue_was(shape: shapes.Shape) -> None:
     more = less = edge = 0
     for seed in range(4):
         ribbon, tissue = ribbons(shape, seed)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.cortex.grid import Grid
 from ALSMotorCortexLib.cortex.motor_cortex import OTHER_BANK, places_on_m1
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
 from ALSMotorCortexLib.cortex.relaxometry import fit_decay
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 from ALSMotorCortexLib.cortex.simulation import (
     BRIGHTNESS,
     Parameters,

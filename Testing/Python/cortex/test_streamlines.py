@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ALSMotorCortexLib.cortex.errors import Cancelled
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.laplace import Domain, make_domain, solve_potential
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, UNLABELLED, WM
 from ALSMotorCortexLib.cortex.ribbon import PIAL, WHITE, Ribbon, make_ribbon
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
 from ALSMotorCortexLib.cortex.streamlines import Streamlines, follow_streamlines
 from known_ribbons import SETTINGS, flat, hidden, scrambled, tube
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ALSMotorCortexLib.cortex.motor_cortex import OTHER_BANK
-from ALSMotorCortexLib.cortex.phantoms import CSF, GM, WM
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, WM
 from ALSMotorCortexLib.cortex.tissue import (
     M1_LAYERS,
     OTHER_LAYERS,

@@ -9,7 +9,7 @@ import pytest
 
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.motor_cortex import SETTINGS
-from ALSMotorCortexLib.cortex.phantoms import GM
+from ALSMotorCortexLib.cortex.shapes import GM
 from ALSMotorCortexLib.cortex.simulation import Parameters, Simulation, simulate
 from ALSMotorCortexLib.cortex.true_measures import UNITS, true_maps, true_measures
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ALSMotorCortexLib.cortex.folded_sheet import FoldedSheet
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
-from ALSMotorCortexLib.cortex.phantoms import Cylinder, FoldedSheet, Slab, Sphere, make
+from ALSMotorCortexLib.cortex.phantoms import make
+from ALSMotorCortexLib.cortex.shapes import Cylinder, Slab, Sphere
 from known_ribbons import AXIAL, RIM, SETTINGS, UPRIGHT, turned
 
 pytest.importorskip("slicer")
