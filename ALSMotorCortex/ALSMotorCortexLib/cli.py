@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_and_leave() -> None:
     """Runs the command of this process and ends it. Signals stay ignored once results are there."""
+    if "--debug" not in sys.argv:
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of numbers that are too large
     _leave(_status(sys.argv[1:], stopping.hear()))
 
 

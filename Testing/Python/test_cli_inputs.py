@@ -207,6 +207,13 @@ def test_nan_in_a_map(case, capfd):
     assert values == {30.0}
 
 
+def test_numbers_that_are_too_large_to_add_up_bring_no_warnings_of_numpy(case):
+    path = case.save("large.nii.gz", np.full(case.slab.array.shape, 3e38, np.float32))
+    done = run_process(MAIN, *case.arguments("--map", f"T2star={path}", "--quiet"))
+    assert done.returncode == 0
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["Warning"]
+
+
 def test_map_of_nothing_but_nan(case, capfd):
     path = case.save("nan.nii.gz", np.full(case.slab.array.shape, np.nan, np.float32))
     status = cli.main(case.arguments("--map", f"T2star={path}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ def work(job: Job, threads: int, connection: Connection) -> None:
     """
     for name in _LIMITS:
         os.environ[name] = str(threads)
+    warnings.simplefilter("ignore", RuntimeWarning)  # as in ..cli.run_and_leave
     end_with_parent()
     # Before and after the work there is nothing to tidy up: being asked to end just ends it.
     from .participant import measure_unit
