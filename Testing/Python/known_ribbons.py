@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,23 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.phantoms import Phantom
+from ALSMotorCortexLib.cortex.measure import measure
+from ALSMotorCortexLib.cortex.phantoms import Phantom, make
 from ALSMotorCortexLib.cortex.result import Measurement
 from ALSMotorCortexLib.cortex.settings import Settings
-from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM
+from ALSMotorCortexLib.cortex.shapes import CSF, GM, UNLABELLED, WM, Sphere
 
 SETTINGS = Settings(gm=(GM,), wm=(WM,), csf=(CSF,))
 RIM = SETTINGS.with_values({"label_style": "rim"})
 AXIAL = SETTINGS.with_values({"plane": "axial"})
 UPRIGHT = np.eye(3)
+
+ISO = (0.25, 0.25, 0.25)
+COARSE = (0.5, 0.5, 0.5)
+SEVEN_TESLA = (0.32, 0.2, 0.2)
+THICK = (1.5, 0.25, 0.25)
+
+PER_VOXEL = ("thickness", "depth_equidistant", "depth_equivolume")
 
 
 def flat(
@@ -104,3 +113,17 @@ def errors(measurement: Measurement, phantom: Phantom) -> Errors:
     ]
     known = np.isfinite(found).all(axis=0)
     return Errors(*(f[known] for f in found), lost=int(np.count_nonzero(~known)))
+
+
+@lru_cache
+def cap() -> tuple[Phantom, Measurement]:
+    """A part of a sphere on an anisotropic grid."""
+    shape = Sphere(3.5, 6.0, True, 0.7)
+    phantom = make(shape, SEVEN_TESLA, np.random.default_rng(2), margin_mm=0.6)
+    return phantom, measure(phantom.labels, SETTINGS)
+
+
+def ramp_on(grid: Grid) -> Image:
+    """A field that rises by 1 per mm to the right and 2 per mm upwards, 100 at the origin."""
+    ras = grid.ras(np.indices(grid.shape).reshape(3, -1).T)
+    return Image((100 + ras @ [1, 0, 2]).reshape(grid.shape), grid, "ramp")
