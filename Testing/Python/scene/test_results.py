@@ -1,106 +1,27 @@
-"""Result nodes in a scene, and the scene file read back by Slicer's own reader."""
+"""Result nodes in a scene file, read back by Slicer's own reader."""
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
-
-from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.cortex.result import Finding, Measure, Measurement, ProfileBin
-from ALSMotorCortexLib.cortex.settings import Settings
 
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from ALSMotorCortexLib.scene import overlays, results, volumes  # noqa: E402
-from ALSMotorCortexLib.scene.geometry import voxels  # noqa: E402
+from ALSMotorCortexLib.scene import overlays, results  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
-
-INNER, OUTER, LAYERS, BINS = 4.0, 6.5, 3, 5
-MATRIX = np.eye(4)
-MATRIX[:3, :3] = Rotation.from_euler("xyz", (8, -12, 20), degrees=True).as_matrix()
-MATRIX[:3, :3] = MATRIX[:3, :3] @ np.diag([-0.25, 0.25, 0.5])
-MATRIX[:3, 3] = (30, -20, 60)
-
-
-def shell():
-    """A cylinder shell whose thickness varies around it, on an oblique mirrored grid.
-
-    Returns labels (1 CSF, 2 white matter, 3 gray matter), depth and thickness images.
-    """
-    shape = (6, 80, 80)
-    _, j, i = np.indices(shape)
-    x, y = 0.25 * (i - 40), 0.25 * (j - 40)
-    radius = np.hypot(x, y)
-    outer = OUTER + 0.5 * np.cos(np.arctan2(y, x))
-    labels = np.full(shape, 1, np.uint8)
-    labels[radius < outer] = 3
-    labels[radius < INNER] = 2
-    labels[radius > 8.5] = 0
-    thickness = outer - INNER
-    return labels, (outer - radius) / thickness, thickness
-
-
-def bins(region, start):
-    return tuple(
-        ProfileBin(region, "T2star", n + 1, n / BINS, (n + 1) / BINS, 50, *([start - n] * 5),
-                   start - n - 1, start - n + 1)
-        for n in range(BINS)
-    )  # fmt: skip
-
-
-def shell_measurement():
-    labels, depth, thickness = shell()
-    grid = Grid(labels.shape, MATRIX)
-    voxels = np.flatnonzero(labels == 3)
-    n = len(voxels)
-    at_depth = depth.reshape(-1)[voxels].astype(np.float32)
-    at_thickness = thickness.reshape(-1)[voxels].astype(np.float32)
-    layers = np.clip(np.ceil(at_depth * LAYERS), 1, LAYERS).astype(np.uint8)
-    # Some voxels could not be measured.
-    for values, nothing in ((at_depth, np.nan), (at_thickness, np.nan), (layers, 0)):
-        values[::50] = nothing
-    return Measurement(
-        grid=grid,
-        settings=Settings(gm=(3,), wm=(2,), csf=(1,), layers=LAYERS, bins=BINS),
-        voxels=voxels,
-        thickness=at_thickness,
-        depth_equidistant=at_depth,
-        depth_equivolume=at_depth**2,
-        layers=layers,
-        columns=np.zeros(n, np.int32),
-        normals=np.zeros((n, 3), np.float32),
-        near_cut=np.zeros(n, bool),
-        values={},
-        units={"T2star": "ms"},
-        regions={"ribbon": np.ones(n, bool)},
-        measures=(
-            Measure("ribbon", "", "thickness_mean", 2.5, "mm"),
-            Measure("hand", "", "thickness_mean", 2.4, "mm"),
-            Measure("ribbon", "T2star", "deep_hypointensity", float("nan"), "1"),
-        ),
-        profiles=bins("ribbon", 30.0) + bins("hand", 40.0),
-        findings=(Finding("holes_filled", "2 holes were filled."),),
-        seconds={"laplace": 1.25},
-    )
-
-
-def shell_labels():
-    return Image(shell()[0], Grid(shell()[0].shape, MATRIX), "labels")
-
-
-def shell_map():
-    """A map on a coarser grid of its own, far larger than the shell."""
-    matrix = np.diag([1.0, 1.0, 1.0, 1.0])
-    matrix[:3, 3] = (-60, -110, 0)
-    grid = Grid((130, 150, 160), matrix)
-    values = np.arange(np.prod(grid.shape), dtype=np.float32).reshape(grid.shape) % 997
-    return Image(values, grid, "T2star")
+from measured_shell import (  # noqa: E402
+    BINS,
+    found_in,
+    only_result,
+    read_back,
+    shell,
+    shell_labels,
+    shell_map,
+    shell_measurement,
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,40 +40,6 @@ def scene(saved, tmp_path_factory):
 @pytest.fixture(scope="module")
 def nodes(scene):
     return only_result(scene)
-
-
-def only_result(scene):
-    """The nodes of the scene's only result."""
-    ((folder, nodes),) = results.find_results(scene).items()
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    assert hierarchy.GetItemName(folder) == "ALS Motor Cortex"
-    return nodes
-
-
-def read_back(path, folder):
-    """A new scene read from a bundle as vtkMRMLScene::ReadFromMRB does: unpack, connect."""
-    folder.mkdir(exist_ok=True)
-    scene = results.new_scene()
-    mrml = slicer.vtkMRMLScene.UnpackSlicerDataBundle(str(path), str(folder))
-    assert mrml.endswith(".mrml")
-    scene.SetURL(mrml)
-    messages = slicer.vtkMRMLMessageCollection()
-    assert scene.Connect(messages)
-    assert messages.GetNumberOfMessages() == 0, messages.GetAllMessagesAsString()
-    return scene
-
-
-def found_in(node, grid):
-    """A volume node's image, and for each of its voxels the index into a larger grid.
-
-    Slicer's reader turns left-handed grids into right-handed ones, so that only the place
-    in the world says which voxel is which.
-    """
-    image, _ = volumes.read_volume(node)
-    kji = grid.kji(image.grid.ras(np.stack(np.indices(image.grid.shape), axis=-1)))
-    nearest = np.rint(kji).astype(int)
-    assert np.abs(kji - nearest).max() < 1e-3
-    return image, tuple(np.moveaxis(nearest, -1, 0))
 
 
 @pytest.mark.parametrize("field", ["thickness", "depth_equivolume", "depth_equidistant"])
@@ -418,118 +305,6 @@ def test_slices_hold_the_whole_ribbon(scene):
         assert np.abs(x).max() < half[0] and np.abs(y).max() < half[1]
         assert max(np.abs(x).max() / half[0], np.abs(y).max() / half[1]) > 0.8
         assert z.min() - 0.5 < 0 < z.max() + 0.5
-
-
-def test_results_can_be_added_to_a_scene_with_the_users_nodes():
-    scene = results.new_scene()
-    own_map = volumes.add_volume(scene, shell_map(), "mine")
-    own_labels = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn")
-    first = results.add_results(
-        scene, shell_measurement(), shell_labels(), {"T2star": own_map}, segmentation=own_labels
-    )
-    assert first["map:T2star"] is own_map
-    assert first["tissue"] is own_labels
-    assert own_map.GetAttribute(results.RESULT) is None
-    composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
-    assert composite.GetBackgroundVolumeID() == own_map.GetID()
-    views = scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")
-    second = results.add_results(
-        scene, shell_measurement(), shell_labels(), {"T2star": own_map}, segmentation=own_labels
-    )
-    assert scene.GetNumberOfNodesByClass("vtkMRMLSliceNode") == views
-    assert first["thickness"] is not second["thickness"]
-    found = results.find_results(scene)
-    assert len(found) == 2
-    assert [f["thickness"] for f in found.values()] == [first["thickness"], second["thickness"]]
-
-
-def test_items_that_the_application_made_are_moved_into_the_folder():
-    """The application gives each new node an item of its own, at the top of the hierarchy."""
-    scene = results.new_scene()
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def give_item(caller, event, node):
-        if node.IsA("vtkMRMLTableNode"):
-            hierarchy.CreateItem(hierarchy.GetSceneItemID(), node, "Tables")
-
-    scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, give_item)
-    nodes = results.add_results(scene, shell_measurement(), shell_labels(), {})
-    folder = hierarchy.GetItemByName("ALS Motor Cortex")
-    for key in ("measures", "profiles", "thickness"):
-        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes[key])) == folder
-    names = vtk.vtkIdList()
-    hierarchy.GetItemsByName("Measures", names)
-    assert names.GetNumberOfIds() == 1
-
-
-def test_without_maps_the_thickness_is_shown_alone(tmp_path):
-    m = replace(shell_measurement(), profiles=(), units={})
-    path = tmp_path / "scene.mrb"
-    results.write_scene(m, path, shell_labels(), {})
-    scene = read_back(path, tmp_path / "unpacked")
-    nodes = only_result(scene)
-    composite = scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
-    assert composite.GetBackgroundVolumeID() is None
-    assert composite.GetForegroundVolumeID() == nodes["thickness"].GetID()
-    assert not [key for key in nodes if key.startswith("chart:")]
-
-
-def test_rim_lines_are_named_as_lines():
-    m = shell_measurement()
-    m = replace(m, settings=replace(m.settings, label_style="rim", layers=1))
-    m = replace(m, layers=np.minimum(m.layers, 1))
-    nodes = results.add_results(results.new_scene(), m, shell_labels(), {})
-    tissue, layers = nodes["tissue"].GetSegmentation(), nodes["layers"].GetSegmentation()
-    assert [tissue.GetNthSegment(n).GetName() for n in range(3)] == [
-        "Gray matter",
-        "White matter border line",
-        "CSF border line",
-    ]
-    assert layers.GetNthSegment(0).GetName() == "Layer 1"
-
-
-def test_angle_and_corrected_thickness_come_and_go_with_the_measurement():
-    m = shell_measurement()
-    angle = np.linspace(0, 40, len(m.voxels), dtype=np.float32)
-    oblique = replace(m, angle=angle, thickness_corrected=m.thickness * np.float32(0.9))
-    scene = results.new_scene()
-    nodes = results.add_results(scene, oblique, shell_labels(), {})
-    for key, name, unit in (
-        ("angle", "Angle", "deg"),
-        ("thickness_corrected", "Thickness, corrected", "mm"),
-    ):
-        node = nodes[key]
-        assert node.GetName() == name
-        assert node.GetVoxelValueUnits().GetCodeValue() == unit
-        image, place = found_in(node, m.grid)
-        expected = m.paint(getattr(oblique, key), np.nan)[place]
-        assert np.array_equal(image.array, expected, equal_nan=True)
-    display = nodes["angle"].GetDisplayNode()
-    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0, 60)
-    (old,) = results.find_results(scene).values()
-    again = results.update_results(scene, old, m, shell_labels())
-    assert not {"angle", "thickness_corrected"} & set(again)
-    assert scene.GetFirstNodeByName("Angle") is None
-
-
-def test_nothing_measured_still_makes_a_scene():
-    m = shell_measurement()
-    nothing = np.full(len(m.voxels), np.nan, np.float32)
-    m = replace(m, thickness=nothing, depth_equivolume=nothing, depth_equidistant=nothing)
-    nodes = results.add_results(results.new_scene(), m, shell_labels(), {})
-    assert np.isnan(voxels(nodes["thickness"].GetImageData())).all()
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path):
-    path = tmp_path / "scene.mrb"
-    path.mkdir()
-    (path / "kept").write_text("old")
-    with pytest.raises(InputError, match=r"scene\.mrb cannot be written"):
-        results.write_scene(shell_measurement(), path, shell_labels(), {})
-    assert [p.name for p in tmp_path.rglob("*")] == ["scene.mrb", "kept"]
-    with pytest.raises(InputError, match="cannot be written"):
-        results.write_scene(shell_measurement(), tmp_path / "no" / "s.mrb", shell_labels(), {})
 
 
 def test_voxels_stay_compressed_when_the_scene_is_saved_again(nodes):
