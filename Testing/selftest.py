@@ -65,5 +65,13 @@ def suite_of(module: ModuleType, names: list[str]) -> unittest.TestSuite:
     return loader.loadTestsFromNames(own, module)
 
 
+def failures_of(module: ModuleType, name: str) -> list[str]:
+    """What goes wrong in one test of the module's class, as tracebacks."""
+    result = unittest.TestResult()
+    suite_of(module, [name]).run(result)
+    assert result.testsRun == 1
+    return [text for _, text in result.errors + result.failures]
+
+
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -46,6 +46,17 @@ def along(height: float = SLICE) -> NDArray[np.float64]:
     return RING.curve() + [0, 0, height]
 
 
+def under_transform(volume: Any) -> tuple[Any, NDArray[np.float64]]:
+    """The transform node that a volume is now under, and its matrix: a quarter turn and a shift."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    matrix[:3, 3] = 30, -20, 10
+    transform = volume.GetScene().AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    slicer.util.updateTransformMatrixFromArray(transform, matrix)
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    return transform, matrix
+
+
 def put(node: Any, points: NDArray) -> None:
     """Places a markup's control points at world positions."""
     slicer.util.updateMarkupsControlPointsFromArray(node, np.asarray(points), world=True)

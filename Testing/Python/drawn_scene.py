@@ -6,9 +6,9 @@ import numpy as np
 import slicer
 
 from ALSMotorCortexLib.cortex.grid import Grid, Image
-from ALSMotorCortexLib.scene import results
 from ALSMotorCortexLib.scene.segmentations import Segment, add_segmentation
 from ALSMotorCortexLib.scene.volumes import add_volume
+from drawn_markups import scene_with_markups
 
 SPACING = (1.0, 0.5, 0.5)
 NAMES = ("CSF", "White matter", "Gray matter")
@@ -34,14 +34,9 @@ def layered(first_r: float = -40.0, gap: bool = False) -> Image:
 
 
 def empty_scene():
-    """A scene that saves and reads markups, as the application's does."""
-    scene = results.new_scene()
+    """A scene that saves and reads markups, and has a folder tree, as the application's does."""
+    scene = scene_with_markups()
     slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    selection = slicer.vtkMRMLSelectionNode()
-    selection.SetSingletonTag("Singleton")
-    scene.AddNode(selection)
-    scene.markups = slicer.vtkSlicerMarkupsLogic()
-    scene.markups.SetMRMLScene(scene)
     return scene
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import numpy as np
 import pytest
 
 from ALSMotorCortexLib import cli
 from cli_case import refused
+from small_disk import small_disk
 
 
 def test_output_that_is_a_file(case, capfd):
@@ -85,16 +85,9 @@ def test_inputs_that_no_result_is_called_by_may_lie_in_the_output_folder(case, c
 
 @pytest.mark.parametrize("scene", [False, True])
 def test_full_disk(case, tmp_path_factory, capfd, scene):
-    """A real disk of 128 KiB where this user may mount one."""
     if scene:
         pytest.importorskip("slicer", reason="slicer-core is not installed")
-    disk = tmp_path_factory.mktemp("disk")
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user may not mount a small disk")
-    try:
+    with small_disk(tmp_path_factory.mktemp("disk"), "128k") as disk:
         out = disk / "results"
         out.mkdir()
         (out / "measures.tsv").write_text("old")
@@ -104,5 +97,3 @@ def test_full_disk(case, tmp_path_factory, capfd, scene):
         assert "disk is full" in err
         assert {p.name: p.read_text() for p in out.iterdir()} == {"measures.tsv": "old"}
         assert sorted(os.listdir(disk)) == ["filler", "results"]
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)

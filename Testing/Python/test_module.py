@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unittest
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +10,7 @@ import pytest
 slicer = pytest.importorskip("slicer")
 
 from host.application import load, running  # noqa: E402
-from selftest import names_of  # noqa: E402
+from selftest import failures_of, names_of  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 FILE = MODULE / "ALSMotorCortex.py"
@@ -70,10 +69,7 @@ def test_the_parameter_node_is_kept_with_the_scene(module: ModuleType, tmp_path:
 @pytest.mark.parametrize("name", names_of(FILE))
 def test_self_test(name: str, module: ModuleType) -> None:
     """The same methods run in Slicer, by Testing/slicer_selftest.py."""
-    result = unittest.TestResult()
-    module.ALSMotorCortexTest(name).run(result)
-    assert result.testsRun == 1
-    assert not [text for _, text in result.errors + result.failures]
+    assert failures_of(module, name) == []
 
 
 def test_there_is_a_self_test() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unittest
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +12,7 @@ slicer = pytest.importorskip("slicer")
 from ALSMotorCortexLib.study.readings import HEMISPHERES, ITEMS  # noqa: E402
 from host import panel  # noqa: E402
 from host.application import load, running  # noqa: E402
-from selftest import names_of  # noqa: E402
+from selftest import failures_of, names_of  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
 FILE = MODULE / "ALSMotorCortexReading.py"
@@ -46,10 +45,7 @@ def test_the_module_describes_itself(module: ModuleType) -> None:
 @pytest.mark.parametrize("name", names_of(FILE))
 def test_self_test(name: str, module: ModuleType) -> None:
     """The same methods run in Slicer, by Testing/slicer_selftest.py."""
-    result = unittest.TestResult()
-    module.ALSMotorCortexReadingTest(name).run(result)
-    assert result.testsRun == 1
-    assert not [text for _, text in result.errors + result.failures]
+    assert failures_of(module, name) == []
 
 
 def test_each_answer_has_a_key_of_its_own_that_slicers_views_leave_free(

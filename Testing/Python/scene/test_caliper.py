@@ -18,7 +18,7 @@ from ALSMotorCortexLib.scene.caliper import CaliperLogic  # noqa: E402
 from ALSMotorCortexLib.scene.drawn import DRAWN  # noqa: E402
 from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume, set_image  # noqa: E402
-from drawn_markups import RING, across, add_cortex, put, reopened, value  # noqa: E402
+from drawn_markups import RING, across, add_cortex, put, reopened, under_transform, value  # noqa: E402
 
 THICKNESS = "Cortical thickness"
 RATIO = "Signal-hypointensity-to-thickness"
@@ -119,21 +119,16 @@ def test_what_cannot_be_measured_is_said_and_leaves_no_number(logic, line, point
     assert logic.message(line).startswith("Cortical thickness 3.")
 
 
-def test_numbers_are_in_world_space(scene, logic, line, volume):
+def test_numbers_are_in_world_space(logic, line, volume):
     """Volume and line under different transforms that bring them together: same numbers."""
     before = value(line)
-    matrix = np.eye(4)
-    matrix[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
-    matrix[:3, 3] = 30, -20, 10
-    moved = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    slicer.util.updateTransformMatrixFromArray(moved, matrix)
-    volume.SetAndObserveTransformNodeID(moved.GetID())
+    transform, matrix = under_transform(volume)
     assert value(line) != before
-    line.SetAndObserveTransformNodeID(moved.GetID())
+    line.SetAndObserveTransformNodeID(transform.GetID())
     assert value(line) == pytest.approx(before)
     assert "under the transform" in logic.message(line)
     # Twice the size: the transform itself changes.
-    slicer.util.updateTransformMatrixFromArray(moved, np.diag([2.0, 2, 2, 1]) @ matrix)
+    slicer.util.updateTransformMatrixFromArray(transform, np.diag([2.0, 2, 2, 1]) @ matrix)
     assert value(line) == pytest.approx(2 * before, rel=0.05)
 
 

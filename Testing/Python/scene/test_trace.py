@@ -20,7 +20,7 @@ from ALSMotorCortexLib.scene.markups import points_of  # noqa: E402
 from ALSMotorCortexLib.scene.segmentations import read_labels  # noqa: E402
 from ALSMotorCortexLib.scene.trace import TraceLogic  # noqa: E402
 from ALSMotorCortexLib.scene.volumes import add_volume, read_volume  # noqa: E402
-from drawn_markups import RING, along, put, reopened, value  # noqa: E402
+from drawn_markups import RING, along, put, reopened, under_transform, value  # noqa: E402
 
 THICKNESS = "Cortical thickness"
 
@@ -207,17 +207,12 @@ def test_what_cannot_be_traced_is_said_and_nothing_is_lost(scene, logic, curve, 
     assert nodes["pial"].GetDisplayVisibility()
 
 
-def test_numbers_and_pins_are_in_world_space(scene, logic, curve, volume):
+def test_numbers_and_pins_are_in_world_space(logic, curve, volume):
     white = logic.nodes(curve)["white"]
     white.SetNthControlPointPositionWorld(7, outwards(points_of(white)[7], -0.6))
     before, pin = value(curve), points_of(white)[7]
-    matrix = np.eye(4)
-    matrix[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
-    matrix[:3, 3] = 30, -20, 10
-    moved = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    slicer.util.updateTransformMatrixFromArray(moved, matrix)
-    volume.SetAndObserveTransformNodeID(moved.GetID())
-    curve.SetAndObserveTransformNodeID(moved.GetID())
+    transform, matrix = under_transform(volume)
+    curve.SetAndObserveTransformNodeID(transform.GetID())
     assert value(curve) == pytest.approx(before, abs=1e-3)
     where = (matrix @ np.append(pin, 1))[:3]
     assert np.linalg.norm(points_of(white) - where, axis=1).min() < 1e-6

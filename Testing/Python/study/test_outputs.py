@@ -13,6 +13,7 @@ import pytest
 
 from ALSMotorCortexLib.cortex.errors import InputError
 from ALSMotorCortexLib.study.outputs import OutputFolder, signals_held
+from small_disk import small_disk
 
 OLD = {"a.tsv": "old a", "b.tsv": "old b", "foreign.txt": "mine", "record.json": "old"}
 NEW = {"a.tsv": "new a", "b.tsv": "new b", "c.tsv": "new c", "record.json": "new"}
@@ -238,15 +239,7 @@ def test_a_file_size_limit(out):
 
 
 def test_a_full_disk(tmp_path):
-    """A real one, of 1 MiB, where this user may mount it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user may not mount a small disk")
-    try:
+    with small_disk(tmp_path, "1m") as disk:
         out = disk / "results"
         out.mkdir()
         (out / "a.tsv").write_text("old a")
@@ -255,8 +248,6 @@ def test_a_full_disk(tmp_path):
         assert done.stderr.startswith("The disk is full")
         assert contents(out) == {"a.tsv": "old a"}
         assert os.listdir(disk) == ["results"]
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture
