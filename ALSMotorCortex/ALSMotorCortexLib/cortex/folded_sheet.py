@@ -38,6 +38,8 @@ class Strip:
     STEP_MM = 0.1
     SHORT = np.polynomial.legendre.leggauss(6)
     LONG = np.polynomial.legendre.leggauss(16)
+    # Newton's method squares how far off a place is: from here, its next step is exact to rounding.
+    CLOSE_MM = 1e-8
     # The table goes on beyond the ends, so that points there are told from those within.
     BEYOND_MM = 1.0
 
@@ -113,13 +115,13 @@ class Strip:
         node, image = self._nodes[start], self._images[start]
         w = node + (z - image) / self._derivatives[start]
         near = np.flatnonzero(found)
-        target, node, image, root = z[near], node[near], image[near], w[near]
         for _ in range(8):
-            miss = image + self._integral(node, root) - target
-            root -= miss / self.derivative(root)
-            if np.abs(miss).max(initial=0) < 1e-12:
+            root = w[near]
+            miss = image[near] + self._integral(node[near], root) - z[near]
+            w[near] = root - miss / self.derivative(root)
+            near = near[np.abs(miss) > self.CLOSE_MM]
+            if not len(near):
                 break
-        w[near] = root
         return w
 
     def lengths(self, x: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
