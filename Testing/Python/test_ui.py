@@ -6,6 +6,7 @@ The checks themselves (Testing/host/panel.py) are tested first, on small panels 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
@@ -22,8 +23,12 @@ MODULE_FILE = MODULE / "ALSMotorCortex.py"
 LIBRARY = MODULE / "ALSMotorCortexLib"
 PANELS = panel.panels(MODULE)
 CODE = panel.sources(MODULE)
-# What may import qt, ctk or slicer's window classes.
-SOURCES = [MODULE_FILE, *sorted(LIBRARY.rglob("*.py"))]
+# What names qt, ctk or slicer.
+SOURCES = [
+    file
+    for file in (MODULE_FILE, *sorted(LIBRARY.rglob("*.py")))
+    if re.search(r"\b(qt|ctk|slicer)\b", file.read_text(encoding="utf-8"))
+]
 # The key that Sample Data files the case under; it is also the module's title, which is translated.
 NAMES = {"ALS Motor Cortex"}
 
