@@ -6,6 +6,7 @@ that the processes that it starts need not load that again.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -14,8 +15,8 @@ def run() -> None:
     try:
         from ALSMotorCortexLib import cli
     except KeyboardInterrupt:
-        print("Interrupted. No results were changed.", file=sys.stderr)
-        sys.exit(2)
+        print("Interrupted. No results were changed.", file=sys.stderr, flush=True)
+        os._exit(2)  # see .stopping.end, which may not be loaded
     cli.run_and_leave()
 
 

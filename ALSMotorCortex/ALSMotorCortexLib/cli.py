@@ -87,7 +87,8 @@ def run_and_leave() -> None:
     """Runs the command of this process and ends it. Signals stay ignored once results are there."""
     if "--debug" not in sys.argv:
         warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of numbers that are too large
-    _leave(_status(sys.argv[1:], stopping.hear()))
+    hearing = stopping.hear()
+    _leave(_status(sys.argv[1:], hearing), bool(hearing.heard))
 
 
 def _status(argv: Sequence[str], hearing: stopping.Hearing) -> int:
@@ -310,9 +311,16 @@ class ProgressLine:
                 self._stream.flush()
 
 
-def _leave(status: int) -> None:
-    """Ends the process; inside Slicer by its own exit, which keeps the status."""
+def _leave(status: int, stopped: bool) -> None:
+    """Ends the process; inside Slicer by its own exit, which keeps the status.
+
+    Args:
+        status: for whoever started it.
+        stopped: whether it was interrupted or terminated. All is tidy then.
+    """
     if getattr(sys.modules.get("slicer"), "app", None) is None:
+        if stopped:
+            stopping.end(status)
         sys.exit(status)
     import slicer.util
 

@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 TIDYING_S = 5.0
 """A second signal that comes within this time of the first does nothing: it would meet the tidying
@@ -97,6 +98,19 @@ def ignore() -> None:
     if threading.current_thread() is threading.main_thread():
         for kind in KINDS:
             signal.signal(kind, signal.SIG_IGN)
+
+
+def end(status: int) -> NoReturn:
+    """Ends this process at once, after what is to be printed.
+
+    Python's own end would send the process its Ctrl-C again, and lose the status, where that had
+    come while code from a string was running, as it does when a dataclass is made
+    (``run_eval_code_obj`` in CPython's Python/pythonrun.c, ``exit_sigint`` in Modules/main.c).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _send(number: int) -> None:

@@ -103,6 +103,31 @@ run()
 """
 
 
+# Ctrl-C comes while code from a string runs, of which Python makes an end of its own.
+IN_A_STRING = """
+import os, signal
+from ALSMotorCortexLib import analyze_command, cli
+def run(*arguments):
+    exec("os.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(1000): pass")
+analyze_command.run = run
+cli.run_and_leave()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+def test_an_interruption_keeps_its_status_wherever_it_comes(case):
+    (case.folder / "in_a_string.py").write_text(IN_A_STRING, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "in_a_string", *case.arguments()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(case.folder), str(LIBRARY.parent)])},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stderr) == (2, "Interrupted. No results were changed.\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
 def test_an_interruption_while_the_command_line_loads(case):
     done = run_process(STARTING, *case.arguments())

@@ -49,3 +49,4 @@ def work(job: Job, threads: int, connection: Connection) -> None:
                 unit: Unit = connection.recv()
                 connection.send(measure_unit(job, unit, tell))
     stopping.ignore()
+    stopping.end(0)  # without Python's own end, where much could still be printed

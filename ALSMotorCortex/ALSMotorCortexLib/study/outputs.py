@@ -54,11 +54,15 @@ class OutputFolder:
                     f"{self.given} is a file, so results cannot be put into it. Choose another "
                     "output folder."
                 )
-            self._make_parents()
-            self._staging = self._make_staging()
+            with signals_held():
+                self._make_parents()
+                self._staging = self._make_staging()
         except OSError as error:
             self._clean()
             raise self._sentence(error) from None
+        except KeyboardInterrupt:  # that was held; nobody calls __exit__ now
+            self._clean()
+            raise
         return self
 
     def __exit__(

@@ -264,9 +264,16 @@ def _segments(file: ImageFile) -> tuple[Segment, ...]:
     while (id := file.metadata.get(f"Segment{len(found)}_ID")) is not None:
         index = len(found)
         get = file.metadata.get
-        layer = int(get(f"Segment{index}_Layer", index))
-        value = int(get(f"Segment{index}_LabelValue", 1))
-        found.append(Segment(id, get(f"Segment{index}_Name", id), layer, value))
+        name = get(f"Segment{index}_Name", id)
+        try:
+            layer = int(get(f"Segment{index}_Layer", index))
+            value = int(get(f"Segment{index}_LabelValue", 1))
+        except ValueError:
+            raise InputError(
+                f"{file.path} has a damaged header: layer or label value of the segment {name} is "
+                "no whole number. Save the segmentation again in Slicer."
+            ) from None
+        found.append(Segment(id, name, layer, value))
     if any(not 0 <= s.layer < len(file.layers) for s in found):
         raise InputError(
             f"{file.path} has segments in layers that it does not hold. Save the segmentation "

@@ -267,6 +267,25 @@ def test_signals_wait(interruptible):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("name", ["touch", "unlink", "mkdir"])
+def test_an_interruption_while_the_place_is_made_leaves_nothing(
+    out, monkeypatch, interruptible, name
+):
+    original = getattr(Path, name)
+
+    def interrupted(path, *arguments, **more):
+        result = original(path, *arguments, **more)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, name, interrupted)
+        with pytest.raises(KeyboardInterrupt), OutputFolder(out):
+            pytest.fail("the interruption was lost")
+    assert contents(out) == OLD
+    assert os.listdir(out.parent) == ["results"]
+
+
 def test_an_interruption_while_moving_comes_too_late(out, monkeypatch, interruptible):
     real = os.replace
 

@@ -196,6 +196,14 @@ def test_layers_without_segments(tmp_path):
         read_labels(path)
 
 
+@pytest.mark.parametrize("key, text", [("LabelValue", "abc"), ("Layer", "1.5")])
+def test_values_that_are_no_numbers(tmp_path, key, text):
+    changed = {**fields(("A", 0, 1)), f"Segment0_{key}": text}
+    path = seg_nrrd(tmp_path / "a.seg.nrrd", mask(0, 1), **changed)
+    with pytest.raises(InputError, match="of the segment A is no whole number"):
+        read_labels(path)
+
+
 def test_layers_that_are_not_there(tmp_path):
     path = seg_nrrd(tmp_path / "a.seg.nrrd", mask(0, 1), **fields(("A", 3, 1)))
     with pytest.raises(InputError, match="layers that it does not hold"):
