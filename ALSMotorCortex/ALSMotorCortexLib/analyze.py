@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .analyze_beside import Beside, ReadBeside
-from .analyze_writing import RESULTS, Clock, Writing, write_depth, write_shape, write_tables
+from .analyze_writing import RESULTS, Clock, Writing, write_images, write_tables
 from .cortex.errors import InputError
 from .cortex.grid import Image
-from .cortex.measure import STEPS, measure
-from .cortex.result import RIBBON, Finding, Measurement, Shape
+from .cortex.measure import measure
+from .cortex.result import RIBBON, Finding, Measurement
 from .cortex.settings import Settings
 from .drawings import TISSUES as TRACED
 from .drawings import Drawings, Drawn, measure_drawings
@@ -138,7 +138,9 @@ def analyze(
     findings = ()
     if scene and not has_slicer():
         scene, findings = False, (NO_SCENE,)
-    with OutputFolder(out) as folder, ThreadPoolExecutor(2) as pool:
+    # The scene takes longest of all files. A process that writes it needs a processor for itself.
+    others = 1 if scene else 2
+    with OutputFolder(out) as folder, ThreadPoolExecutor(others) as pool:
         every_file = [*inputs.files, *(beside.files if beside else ()), *files]
         provenance.keep_inputs(folder, every_file, inputs.written())
         tell("reading", 0.0)
@@ -153,13 +155,8 @@ def analyze(
         writing = Writing(folder, pool, clock)
         writer = (writer or WriterHere()) if scene else None
 
-        def shaped(shape: Shape) -> None:
-            if writer:
-                writer.prepare(shape, case.labels)
-            writing.start("images", write_shape, shape, case.geometry)
-
-        # Images are written meanwhile, but the steps are told in their order.
-        clock.seconds.update(dict.fromkeys(STEPS, 0.0))
+        if writer:
+            writer.start(case.labels)
         result = measure(
             case.labels,
             case.settings,
@@ -167,7 +164,7 @@ def analyze(
             case.regions,
             case.units,
             measuring,
-            shaped=shaped,
+            shaped=writer.prepare if writer else None,
         )
         also = also.with_measurement(result)
         every = (*case.findings, *findings, *result.findings, *also.findings)
@@ -415,8 +412,8 @@ def _label_file(path: Path, known: dict[str, LabelFile]) -> LabelFile:
 
 
 def _start_files(writing: Writing, result: Measurement, case: _Case) -> None:
-    """Starts all files but the images that are there before, report, scene and provenance."""
-    writing.start("images", write_depth, result, case.geometry)
+    """Starts all files but report, scene and provenance."""
+    writing.start("images", write_images, result, case.geometry)
     writing.start("tables", write_tables, result)
     if case.contrasts.made:
         writing.start("maps", _write_maps, case.contrasts)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .cortex.errors import InputError
 from .cortex.grid import Image
-from .cortex.result import Measurement, Shape
+from .cortex.result import Measurement
 from .scene_process import SceneWriter
 from .study.nifti import NiftiGeometry, write_nifti
 from .study.outputs import OutputFolder
@@ -43,10 +43,10 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Times the block. A step may come in parts."""
+        """Times the block."""
         begin = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - begin
+        self.seconds[name] = time.perf_counter() - begin
 
     def total(self) -> float:
         """Since the clock was made."""
@@ -110,29 +110,29 @@ class Writing:
             job.result()
 
 
-def write_shape(folder: OutputFolder, shape: Shape, geometry: NiftiGeometry | None) -> None:
-    """Writes the images of what the field lines tell.
+def write_images(folder: OutputFolder, result: Measurement, geometry: NiftiGeometry | None) -> None:
+    """Writes the images.
 
     Args:
-        shape: of the ribbon.
+        result: of the measurement.
         geometry: NIfTI header fields to copy, or None.
     """
+    for name, (values, description) in _images(result).items():
+        painted = Image(result.paint(values), result.grid, name)
+        write_nifti(painted, folder.path(name), description, geometry)
+
+
+def _images(result: Measurement) -> dict[str, tuple[NDArray, str]]:
+    """What the images hold at the ribbon's voxels, and how they say so."""
     images = {
         "thickness.nii.gz": (
-            np.nan_to_num(shape.thickness, nan=0),
+            np.nan_to_num(result.thickness, nan=0),
             "Cortical thickness in mm; 0 = outside the ribbon or no value",
         ),
         "depth_equidistant.nii.gz": (
-            _above_zero(shape.depth_equidistant),
+            _above_zero(result.depth_equidistant),
             "Equidistant depth, pial 0 to white matter 1; exactly 0 = no value",
         ),
-    }
-    _write_images(folder, shape, images, geometry)
-
-
-def write_depth(folder: OutputFolder, result: Measurement, geometry: NiftiGeometry | None) -> None:
-    """Writes the other images, likewise."""
-    images = {
         "depth_equivolume.nii.gz": (
             _above_zero(result.depth_equivolume),
             "Equivolume depth, pial 0 to white matter 1; exactly 0 = no value",
@@ -152,19 +152,7 @@ def write_depth(folder: OutputFolder, result: Measurement, geometry: NiftiGeomet
             np.nan_to_num(result.thickness_corrected, nan=0),
             "Thickness in mm with the slice angle allowed for; 0 = no value",
         )
-    _write_images(folder, result, images, geometry)
-
-
-def _write_images(
-    folder: OutputFolder,
-    shape: Shape,
-    images: Mapping[str, tuple[NDArray, str]],
-    geometry: NiftiGeometry | None,
-) -> None:
-    """Writes images from their values at the ribbon's voxels and from what they say of them."""
-    for name, (values, description) in images.items():
-        painted = Image(shape.paint(values), shape.grid, name)
-        write_nifti(painted, folder.path(name), description, geometry)
+    return images
 
 
 def _above_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:

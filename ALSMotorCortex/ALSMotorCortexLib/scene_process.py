@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import multiprocessing
+import pickle
 import signal
 import sys
 import traceback
@@ -35,14 +36,16 @@ def has_slicer() -> bool:
 
 
 class SceneWriter(Protocol):
-    """Writes one scene, in two steps."""
+    """Writes one scene, in three steps."""
 
-    def prepare(self, shape: Shape, labels: Image) -> None:
+    def start(self, labels: Image) -> None:
+        """Takes what is measured."""
+
+    def prepare(self, shape: Shape) -> None:
         """Takes what is known before the maps are measured.
 
         Args:
             shape: as :func:`.cortex.measure.measure` gives it to ``shaped``.
-            labels: what is measured.
         """
 
     def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
@@ -63,9 +66,12 @@ class WriterHere:
 
     _surface: Any = None
 
-    def prepare(self, shape: Shape, labels: Image) -> None:
+    def start(self, labels: Image) -> None:
         """See :class:`SceneWriter`."""
         self._labels = labels
+
+    def prepare(self, shape: Shape) -> None:
+        """See :class:`SceneWriter`."""
 
     def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
         """See :class:`SceneWriter`."""
@@ -112,19 +118,27 @@ class WriterProcess:
             self._process.start()
         self.pid = self._process.pid
         theirs.close()
+        from concurrent.futures import ThreadPoolExecutor  # while the other one starts
 
-    def prepare(self, shape: Shape, labels: Image) -> None:
-        """See :class:`SceneWriter`. The work goes on when this returns."""
-        from concurrent.futures import ThreadPoolExecutor
+        self._sender = ThreadPoolExecutor(1)
 
+    def start(self, labels: Image) -> None:
+        """See :class:`SceneWriter`. It is sent while this goes on, as what follows."""
+        self._sender.submit(self._send, labels)
+
+    def prepare(self, shape: Shape) -> None:
+        """See :class:`SceneWriter`."""
         self._shape = shape
-        pool = ThreadPoolExecutor(1)
-        self._sent = pool.submit(self._send, shape, labels)
-        pool.shutdown(wait=False)
+        self._sender.submit(self._send, shape)
 
-    def _send(self, *what: Any) -> None:
+    def _send(self, what: Any) -> None:
+        """Arrays go by themselves, which spares copies of them."""
+        buffers: list[pickle.PickleBuffer] = []
+        data = pickle.dumps(what, protocol=5, buffer_callback=buffers.append)
         with self._dead_for_lack_of_memory():
-            self._connection.send(what)
+            self._connection.send((data, len(buffers)))
+            for buffer in buffers:
+                self._connection.send_bytes(buffer.raw())
 
     def write(self, measurement: Measurement, path: Path, maps: Mapping[str, Image]) -> None:
         """See :class:`SceneWriter`."""
@@ -133,8 +147,7 @@ class WriterProcess:
         known = vars(self._shape)
         more = {name: value for name, value in vars(shown).items() if value is not known.get(name)}
         try:
-            self._sent.result()
-            self._send(more, path, maps)
+            self._sender.submit(self._send, (more, path, maps)).result()
             with self._dead_for_lack_of_memory():
                 error = self._connection.recv()
         except BaseException:
@@ -148,6 +161,7 @@ class WriterProcess:
         """Ends the process, whatever it is doing."""
         self._process.terminate()
         self._process.join()
+        self._sender.shutdown()
 
     @staticmethod
     @contextmanager
@@ -162,11 +176,10 @@ class WriterProcess:
 class _WriterAhead(WriterHere):
     """Does all that it can before the maps are measured."""
 
-    def prepare(self, shape: Shape, labels: Image) -> None:
+    def prepare(self, shape: Shape) -> None:
         from .scene.surface import mid_surface
 
-        super().prepare(shape, labels)
-        self._surface = mid_surface(shape, labels)
+        self._surface = mid_surface(shape, self._labels)
 
 
 def _work(connection: Connection) -> None:
@@ -176,10 +189,18 @@ def _work(connection: Connection) -> None:
     with suppress(ImportError):  # raised again where it is used
         importlib.import_module(".scene.results", __package__)
     writer = _WriterAhead()
-    shape, labels = connection.recv()
-    error = _error_of(lambda: writer.prepare(shape, labels))
-    more, path, maps = connection.recv()
+    writer.start(_received(connection))
+    shape = _received(connection)
+    error = _error_of(lambda: writer.prepare(shape))
+    more, path, maps = _received(connection)
     connection.send(error or _error_of(lambda: writer.write(_whole(shape, more), path, maps)))
+
+
+def _received(connection: Connection) -> Any:
+    """What :class:`WriterProcess` sent."""
+    data, count = connection.recv()
+    # VTK takes no array that must not be written to.
+    return pickle.loads(data, buffers=[bytearray(connection.recv_bytes()) for _ in range(count)])
 
 
 def _whole(shape: Shape, more: Mapping[str, Any]) -> Measurement:

@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from measured_cylinder import cylinder
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from ALSMotorCortexLib.cortex.errors import InputError
-from ALSMotorCortexLib.cortex.result import Measurement
+from ALSMotorCortexLib.cortex.result import Shape
 from ALSMotorCortexLib.scene_process import WriterHere, WriterProcess, scene_writer
 
 LIBRARY = Path(__file__).resolve().parents[2] / "ALSMotorCortex"
@@ -35,9 +35,9 @@ def writer() -> Iterator[WriterProcess]:
     made.end()
 
 
-def shape() -> Measurement:
+def shape() -> Shape:
     """What is known before the maps are measured."""
-    return replace(WHOLE, values={}, units={}, regions={}, measures=(), profiles=(), findings=())
+    return Shape(**{field.name: getattr(WHOLE, field.name) for field in fields(Shape)})
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -52,7 +52,8 @@ def test_a_process_writes_what_is_written_here(writer, tmp_path):
     for name, used in {"process": writer, "here": here}.items():
         path = tmp_path / name / "scene.mrb"
         path.parent.mkdir()
-        used.prepare(shape(), LABELS)
+        used.start(LABELS)
+        used.prepare(shape())
         used.write(WHOLE, path, MAPS)
         written[name] = members(path)
     assert len(written["here"]) > 8
@@ -61,19 +62,22 @@ def test_a_process_writes_what_is_written_here(writer, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written(writer, tmp_path):
-    writer.prepare(shape(), LABELS)
+    writer.start(LABELS)
+    writer.prepare(shape())
     with pytest.raises(InputError, match="cannot be written"):
         writer.write(WHOLE, tmp_path / "no" / "scene.mrb", MAPS)
 
 
 def test_a_fault_in_the_process_comes_with_its_place(writer, tmp_path):
-    writer.prepare(shape(), LABELS)
+    writer.start(LABELS)
+    writer.prepare(shape())
     with pytest.raises(RuntimeError, match=r"results\.py"):
         writer.write(WHOLE, tmp_path / "scene.mrb", {"T2star": "no image"})
 
 
 def test_a_fault_before_the_maps_are_measured_is_told_at_the_end(writer, tmp_path):
-    writer.prepare(replace(shape(), grid=None), LABELS)
+    writer.start(LABELS)
+    writer.prepare(replace(shape(), grid=None))
     with pytest.raises(RuntimeError, match=r"surface\.py"):
         writer.write(WHOLE, tmp_path / "scene.mrb", MAPS)
 
@@ -82,11 +86,13 @@ def test_a_fault_before_the_maps_are_measured_is_told_at_the_end(writer, tmp_pat
 @pytest.mark.parametrize("prepared", [False, True])
 def test_a_killed_process_lacked_memory(writer, tmp_path, prepared):
     if prepared:
-        writer.prepare(shape(), LABELS)
+        writer.start(LABELS)
+        writer.prepare(shape())
     os.kill(writer.pid, signal.SIGKILL)
     with pytest.raises(MemoryError):
         if not prepared:
-            writer.prepare(shape(), LABELS)
+            writer.start(LABELS)
+            writer.prepare(shape())
         writer.write(WHOLE, tmp_path / "scene.mrb", MAPS)
 
 
@@ -95,7 +101,8 @@ import pickle, sys
 from ALSMotorCortexLib.scene_process import WriterHere
 whole, labels, path, maps = pickle.load(sys.stdin.buffer)
 writer = WriterHere()
-writer.prepare(whole, labels)
+writer.start(labels)
+writer.prepare(whole)
 writer.write(whole, path, maps)
 print(*sorted({"scipy", "SimpleITK", "vtk"} & set(sys.modules)))
 """

@@ -78,17 +78,17 @@ def measure(
     clock.ends("ribbon")
     domain = make_domain(ribbon)
     clock.ends("borders")
-    potential = solve_potential(domain, clock.within("potential"))
-    clock.ends("potential")
-    lines = follow_streamlines(domain, potential, clock.within("field lines"))
-    clock.ends("field lines")
-
     voxels = ribbon.grid_indices(domain.box_voxels()[domain.labelled])
     with ThreadPoolExecutor(1) as pool:
+        # Beside the next steps, which leave a processor idle now and then.
+        read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
+        potential = solve_potential(domain, clock.within("potential"))
+        clock.ends("potential")
+        lines = follow_streamlines(domain, potential, clock.within("field lines"))
+        clock.ends("field lines")
         traced = _traced(labels.grid, settings, voxels, lines)
         if shaped:
             shaped(traced)
-        read = pool.submit(_read_maps, ribbon, labels, settings, maps, voxels)
         shape = _with_depth(traced, ribbon, domain, potential, lines)
         inside = {**shape.regions, **_region_masks(regions, labels.grid, voxels)}
         inside |= _hemispheres(labels.grid, voxels, regions)
