@@ -176,9 +176,18 @@ def _unpadded(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.i
     """Flat indices into the box without its empty layer."""
     _, nj, ni = shape
     row = voxels // ni
-    # Each row loses its two ends, and each slice its first and last row.
-    kept_row = row - 2 * (row // nj) - (nj - 1)
-    return kept_row * (ni - 2) + (voxels - row * ni) - 1
+    # Each row loses its two ends, and each slice its first and last row. In place: new memory
+    # costs more than the arithmetic.
+    kept = row // nj
+    kept *= -2
+    kept += row
+    kept -= nj - 1
+    kept *= ni - 2
+    row *= -ni
+    kept += row
+    kept += voxels
+    kept -= 1
+    return kept
 
 
 def neighbourhood(axes: tuple[int, ...]) -> list[list[int]]:

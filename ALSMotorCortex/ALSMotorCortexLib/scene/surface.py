@@ -104,7 +104,8 @@ class _Near:
         self._lookup[places] = np.arange(len(places))
         slope = normals / np.maximum(thickness, 1e-3)[:, None]
         # Columns: depth, thickness, slope along k, j, i.
-        self._values = np.column_stack([depth, thickness, slope]).astype(np.float32)
+        self._values = np.empty((len(places), 5), np.float32)
+        self._values[:, 0], self._values[:, 1], self._values[:, 2:] = depth, thickness, slope
         self._steps = _OFFSETS @ [shape[1] * shape[2], shape[2], 1]
 
     @property
@@ -121,6 +122,10 @@ class _Near:
     def past_the_middle(self) -> NDArray[np.float32]:
         """(n,) mm from :data:`MIDDLE` of the listed voxels, positive towards white matter."""
         return (self.depth - np.float32(MIDDLE)) * self.thickness
+
+    def listed(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Which of the listed voxels lie at some flat indices; -1 for none."""
+        return self._lookup.take(places)
 
     def paint(self, values: NDArray, box: NDArray) -> NDArray:
         """Puts ``values`` (n,) into ``box`` (k, j, i) at the listed voxels, and returns it."""
@@ -198,11 +203,9 @@ def _surface(
     raw.ShallowCopy(edges.GetOutput())
     if not raw.GetNumberOfPoints():
         return raw
-    at = vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1]
-    between = _Between(at, near.shape)
+    between = _Between(vtk_to_numpy(raw.GetPoints().GetData())[:, ::-1], near)
     for name, values in ((THICKNESS, near.thickness), ("keep", keep)):
-        box = near.paint(values, np.zeros(near.shape, np.float32))
-        _add_scalars(raw, name, between.values(box))
+        _add_scalars(raw, name, between.values(values))
     raw.GetPointData().SetActiveScalars("keep")
     clip = vtkClipPolyData()
     clip.SetInputData(raw)
@@ -237,19 +240,21 @@ class _Between:
     """Points each of which lies on a line between two neighbouring voxels, as those of an
     isosurface do."""
 
-    def __init__(self, at: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-        """Takes index points (n, 3) in a box of some shape (k, j, i)."""
+    def __init__(self, at: NDArray[np.float32], near: _Near) -> None:
+        """Takes index points (n, 3) in the box of some listed voxels."""
+        _, nj, ni = near.shape
+        steps = np.array([nj * ni, ni, 1])
         low = np.floor(at)
         off = at - low
+        first = np.einsum("na,a->n", low, steps.astype(float)).astype(np.int64)
         self._share = off.sum(axis=1)
-        steps = np.array([shape[1] * shape[2], shape[2], 1])
-        self._low = np.einsum("na,a->n", low, steps.astype(float)).astype(np.int64)
-        self._high = self._low + (off > 0) @ steps
+        self._low, self._high = near.listed(first), near.listed(first + (off > 0) @ steps)
 
-    def values(self, box: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n,) values of a box (k, j, i) at the points, by linear interpolation."""
-        flat = box.reshape(-1)
-        return (1 - self._share) * flat.take(self._low) + self._share * flat.take(self._high)
+    def values(self, listed: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n,) values at the points from those of the listed voxels, by linear interpolation.
+        They are 0 at all others."""
+        known = np.append(listed, np.float32(0))  # the last is for none, which is -1
+        return (1 - self._share) * known[self._low] + self._share * known[self._high]
 
 
 def _add_scalars(surface: vtkPolyData, name: str, values: NDArray) -> None:
