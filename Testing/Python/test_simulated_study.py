@@ -17,7 +17,7 @@ from placed_study import rows_of
 BENCHMARK = Path(__file__).resolve().parents[1] / "Benchmark"
 
 SMALL = Parameters.small(
-    times_ms=(5.0, 15.0, 30.0), spacing=(1.0, 0.5, 0.5), extent=(3.0, 30.0, 30.0), iron=30.0
+    times_ms=(5.0, 15.0, 30.0), spacing=(1.0, 0.5, 0.5), extent=(3.0, 24.0, 24.0), iron=30.0
 )
 
 
