@@ -23,7 +23,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from .border import Border, find_border
 from .known import Known
 from .masks import grown, grown_by_faces
-from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, connectivity
+from .ribbon import CUT, GRAY, PIAL, WHITE, Ribbon, chess_fields, connectivity
 from .sides import sides_of
 from .volume_edge import straight_edges
 from .workers import WORKERS
@@ -212,7 +212,7 @@ def solve_potential(
         pieces = pool.submit(_pieces, domain)
         equations = _equations(domain)
         joined = _joined_to_both(pieces.result(), equations.reaches)
-    field = _chess_field(domain)
+    field = chess_fields(domain.voxels[: domain.inside], domain.shape) == 1
     potential = np.full(domain.inside, np.nan, np.float32)
     free = joined.copy()
     for axis in domain.axes:
@@ -225,12 +225,6 @@ def solve_potential(
     known = np.where(joined & ~free, potential, np.float32(0))
     potential[rest] = _solve(equations.around(rest, known), field[rest], _reporter(progress))
     return potential
-
-
-def _chess_field(domain: Domain) -> NDArray[np.bool_]:
-    """(inside,) the colour of each voxel if the box were a chessboard."""
-    k, j, i = np.unravel_index(domain.voxels[: domain.inside], domain.shape)
-    return (k + j + i) % 2 == 1
 
 
 @dataclass(frozen=True)

@@ -165,10 +165,11 @@ def spread(
     front = np.flatnonzero(np.pad(empty & (inner != onto), 1))
     # What the blocking code reaches is marked 253 while growing and given back at the end.
     codes = np.where(flat[front] == wall, 253, flat[front]).astype(np.uint8)
+    fields = chess_fields(front, padded.shape)
     for _ in range(steps):
         if not len(front):
             break
-        reached = []
+        reached, on = [], []
         # A voxel that several codes reach at once goes to the lowest of them or to the highest,
         # as on a chessboard: neither the order of the axes has a say then, nor does one code
         # gain on another. Blocked ground comes first.
@@ -176,24 +177,25 @@ def spread(
         falling = sorted(set(codes.tolist()), key=lambda c: (c != 253, -c))
         for pair in zip(rising, falling, strict=True):
             for field, code in enumerate(pair):
-                mine = front[codes == code]
+                # A step leads to the other colour.
+                mine = front[(codes == code) & (fields != field)]
                 for offset in offsets:
                     to = mine + offset
                     to = to[flat[to] == onto]
-                    to = to[_chess_field(to, padded.shape) == field]
                     flat[to] = code
                     reached.append(to)
+                    on.append(np.full(len(to), field, np.uint8))
         # Claimed ground is no longer free, so no voxel is reached twice.
-        front = np.concatenate(reached)
+        front, fields = np.concatenate(reached), np.concatenate(on)
         codes = flat[front]
     flat[flat == 253] = onto
     return np.ascontiguousarray(inner)
 
 
-def _chess_field(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def chess_fields(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """(n,) 0 or 1, the colour of each voxel if the box were a chessboard."""
     row = voxels // shape[2]
-    return (voxels % shape[2] + row % shape[1] + row // shape[1]) % 2
+    return ((voxels % shape[2] + row % shape[1] + row // shape[1]) % 2).astype(np.uint8)
 
 
 def _boxed_tissue(
