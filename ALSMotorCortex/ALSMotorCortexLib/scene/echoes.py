@@ -37,7 +37,7 @@ Beside = Callable[[Path, int], Sequence["float | None"]]
 _ECHO_TIME, _IMAGE_TYPE = "0018,0081", "0008,0008"
 _TIME_IN_NAME = re.compile(r"(?<![a-z])te[ _=-]*(\d+(?:[.,p]\d+)?)", re.IGNORECASE)
 
-# As in study/echoes.py: a time under this is in seconds, one over that no echo time.
+# As in study/echo_times.py: a time under this is in seconds, one over that no echo time.
 _SECONDS_BELOW = 0.5
 _LONGEST_MS = 500.0
 
