@@ -5,7 +5,7 @@ centres, at the places that :mod:`.border` finds; a difference across a border i
 the part of the voxel distance that lies inside (Gibou et al., J Comput Phys 2002, 176:205,
 eq. 16), which keeps the matrix symmetric and the potential second-order accurate. Cut faces
 carry no flux, except at the volume's edge, where the field goes on straight: see
-:mod:`.volume_edge`.
+:mod:`.volume_edge`. Lines that would have to cross them are sorted out in :mod:`.cut_off`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Domain:
         curvatures: likewise the divergence of the distance's gradient, in 1/mm.
         beyond: (n,) uint8, ``GRAY`` inside, else ``WHITE``, ``PIAL`` or ``CUT``.
         labelled: (inside,) bool, whether the label map calls the voxel gray matter.
+        tissue: (k, j, i) uint8, tissue codes of the box.
         straight: (inside,) int8, axis along which the field goes on straight past the volume's
             edge, -1 for all other voxels.
     """
@@ -79,6 +80,7 @@ class Domain:
     curvatures: dict[int, NDArray[np.float32]]
     beyond: NDArray[np.uint8]
     labelled: NDArray[np.bool_]
+    tissue: NDArray[np.uint8]
     straight: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
 
     def neighbour(self, axis: int, side: int) -> NDArray[np.int32]:
@@ -169,6 +171,7 @@ def _listed_domain(ribbon: Ribbon, tissue: NDArray[np.uint8], borders: dict[int,
         curvatures={code: listed(found.curvature) for code, found in borders.items()},
         beyond=flat[voxels],
         labelled=ribbon.tissue.reshape(-1)[in_box[: len(gray)]] == GRAY,
+        tissue=padded,
     )
 
 

@@ -129,6 +129,12 @@ def measure(
 
 def _traced(grid: Grid, settings: Settings, voxels: NDArray[np.int64], lines: Streamlines) -> Shape:
     """What the field lines tell."""
+    if not np.isfinite(lines.thickness).any() and lines.cut_off.any():
+        raise InputError(
+            "No column of the cortex lies within the labels from border to border: all run into "
+            "the edge of the volume or into unlabelled voxels. Label white matter, gray matter "
+            "and CSF in a larger part."
+        )
     if not np.isfinite(lines.thickness).any():
         raise InputError(
             "No field line joins the white matter to the pial surface: no piece of the gray "
@@ -350,7 +356,8 @@ def _reference_value(
 def _geometry_findings(lines: Streamlines, bend: NDArray[np.float32]) -> list[Finding]:
     findings = []
     known = np.isfinite(lines.thickness)
-    lost = int(np.count_nonzero(~known))
+    cut_off = int(np.count_nonzero(lines.cut_off))
+    lost = int(np.count_nonzero(~known)) - cut_off
     if lost:
         findings.append(
             Finding(
@@ -359,6 +366,16 @@ def _geometry_findings(lines: Streamlines, bend: NDArray[np.float32]) -> list[Fi
                 "(pieces that touch only one of them, or corners of cut faces); they have no "
                 "thickness and no depth.",
                 warning=lost > 0.02 * len(known),
+            )
+        )
+    if cut_off:
+        findings.append(
+            Finding(
+                "columns_cut_off",
+                f"{cut_off} of {len(known)} gray-matter voxels lie in columns that run into the "
+                "edge of the volume, or into unlabelled voxels, before they reach both borders; "
+                "they have no thickness and no depth.",
+                warning=cut_off > 0.05 * len(known),
             )
         )
     if np.mean(bend[known]) < SWAP_BEND:

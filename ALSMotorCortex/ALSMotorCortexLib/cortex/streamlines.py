@@ -22,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .completion import Beside, complete_lines
+from .cut_off import columns_cut_off
 from .field import continued_field, places_around
-from .laplace import BORDERS, Domain, neighbourhood
+from .laplace import BORDERS, Domain
 from .ribbon import PIAL, WHITE
 from .workers import WORKERS
 
@@ -41,9 +43,6 @@ STALLED = 0.02
 MAX_BEYOND = 1.0
 """How far a line is continued past the volume's edge, in usual thicknesses of the cortex."""
 
-COMPLETED_VOXELS = 3
-"""How many voxels far lost lines are completed from their neighbours."""
-
 DEAD = 1e-3
 """Slope of the potential, in 1/mm, that is none but for the solver's tolerance: the cortex would be
 a metre thick."""
@@ -54,7 +53,8 @@ CHUNK = 120_000
 
 @dataclass(frozen=True)
 class Streamlines:
-    """What the field lines through the voxels measure; all NaN where a line ends nowhere.
+    """What the field lines through the voxels measure; all NaN where a line ends nowhere or its
+    column is cut off.
 
     Attributes:
         to_white, to_pial: (n,) float32 mm, length of the line to either border.
@@ -64,6 +64,7 @@ class Streamlines:
             meets it.
         normals: (n, 3) float32 unit vectors (k, j, i) in world lengths, from the pial
             surface towards the white matter.
+        cut_off: (n,) bool, whether the column leaves what is labelled (:mod:`.cut_off`).
     """
 
     to_white: NDArray[np.float32]
@@ -72,6 +73,7 @@ class Streamlines:
     volume_to_pial: NDArray[np.float32]
     ends: dict[int, NDArray[np.float32]]
     normals: NDArray[np.float32]
+    cut_off: NDArray[np.bool_]
 
     @property
     def thickness(self) -> NDArray[np.float32]:
@@ -109,28 +111,36 @@ def follow_streamlines(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+        joined = {
+            code: [np.concatenate(p) for p in zip(*results, strict=True)]
+            for code, results in parts.items()
+        }
+        beside = Beside(domain, starts)
+        ends, headings = ({code: joined[code][n] for code in joined} for n in (2, 3))
+        thickness = joined[WHITE][0] + joined[PIAL][0]
+        cut_off = columns_cut_off(domain, beside, ends, headings, thickness, tracer.usual, pool)
         normals = normals_found.result()
-
-        def completed(code: int) -> list[NDArray[np.float32]]:
-            joined = [np.concatenate(p) for p in zip(*parts[code], strict=True)]
-            _complete(joined, normals if code == WHITE else -normals, domain, starts)
-            return joined
-
-        codes = [code for code, _ in BORDERS]
-        joined = dict(zip(codes, pool.map(completed, codes), strict=True))
+    measured = {code: results[:3] for code, results in joined.items()}
+    _forget(measured, cut_off)
+    complete_lines(measured, normals, beside)
+    thickness = measured[WHITE][0] + measured[PIAL][0]
     # No thickness at all: a lone voxel between two borders that all but touch.
-    nothing = joined[WHITE][0] + joined[PIAL][0] <= 0
-    for results in joined.values():
-        for values in results:
-            values[nothing] = np.nan
+    _forget(measured, thickness <= 0)
     return Streamlines(
-        to_white=joined[WHITE][0],
-        to_pial=joined[PIAL][0],
-        volume_to_white=joined[WHITE][1],
-        volume_to_pial=joined[PIAL][1],
-        ends={code: joined[code][2] for code in joined},
+        to_white=measured[WHITE][0],
+        to_pial=measured[PIAL][0],
+        volume_to_white=measured[WHITE][1],
+        volume_to_pial=measured[PIAL][1],
+        ends=ends,
         normals=normals,
+        cut_off=cut_off & ~np.isfinite(thickness),
     )
+
+
+def _forget(measured: dict[int, list[NDArray[np.float32]]], lines: NDArray[np.bool_]) -> None:
+    for results in measured.values():
+        for values in results:
+            values[lines] = np.nan
 
 
 def _normals(
@@ -149,52 +159,6 @@ def _normals(
         length[dead] = np.linalg.norm(gradient[dead], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (-gradient / length[:, None]).astype(np.float32, copy=False)
-
-
-def _complete(
-    measured: list[NDArray[np.float32]],
-    towards: NDArray[np.float32],
-    domain: Domain,
-    starts: NDArray[np.int64],
-) -> None:
-    """Give lost lines what the lines of neighbouring voxels say, in place.
-
-    A line that runs into the edge of a cut face stalls there. Its voxel takes the mean length of
-    its neighbours' lines, each corrected by how much closer to the border that neighbour lies;
-    the tube's volume is corrected in proportion.
-
-    Args:
-        measured: length, volume and end of each voxel's line to one border.
-        towards: (n, 3) unit vectors (k, j, i) towards that border.
-        domain: voxels and borders.
-        starts: (n,) places of the voxels in ``domain.voxels``.
-    """
-    length, volume, ends = measured
-    place_of: NDArray[np.int32] | None = None
-    away = np.array(neighbourhood(domain.axes)) * domain.spacing
-    for _ in range(COMPLETED_VOXELS):
-        lost = np.flatnonzero(~np.isfinite(length))
-        lost = lost[np.isfinite(towards[lost]).all(axis=1)]
-        if not len(lost):
-            return
-        if place_of is None:
-            place_of = np.full(len(domain.voxels) + 1, -1, np.int32)  # the last is for none
-            place_of[starts] = np.arange(len(starts), dtype=np.int32)
-        other = place_of[places_around(domain, domain.voxels[starts[lost]])]
-        row, column = np.nonzero((other >= 0) & np.isfinite(length[other]))
-        other = other[row, column]
-        ahead = np.einsum("na,na->n", towards[lost[row]], away[column])
-        own = np.maximum(length[other] + ahead, 0)
-        relative = np.where(length[other] > 0, own / np.maximum(length[other], 1e-6), 1)
-        count = np.bincount(row, minlength=len(lost))
-        found = np.flatnonzero(count)
-        if not len(found):
-            return
-        length[lost[found]], volume[lost[found]], *end = (
-            np.bincount(row, weights=values, minlength=len(lost))[found] / count[found]
-            for values in (own, volume[other] * relative, *ends[other].T)
-        )
-        ends[lost[found]] = np.stack(end, axis=1)
 
 
 def _usual_thickness(field: NDArray[np.float32]) -> float:
@@ -221,7 +185,7 @@ class _Tracer:
         )
         unit = min(domain.spacing[a] for a in domain.axes)
         shortest, longest = (unit * v for v in STEP_VOXELS)
-        usual = _usual_thickness(field[: domain.inside])
+        self.usual = usual = _usual_thickness(field[: domain.inside])
         self._step = np.float32(min(max(usual / STEPS_ACROSS, shortest), longest))
         self._beyond = np.float32(usual * MAX_BEYOND)
         _, nj, ni = domain.shape
@@ -233,8 +197,9 @@ class _Tracer:
 
     def follow(
         self, starts: NDArray[np.int64], target: float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Length, tube volume and end of the lines from ``starts`` to the ``target`` potential.
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]:
+        """Length, tube volume, end and final direction of the lines from ``starts`` to the
+        ``target`` potential.
 
         The direction of each step but the first is extrapolated from the last two (Adams-Bashforth
         of order 2): field lines are nearly straight over a step. Volumes are integrated with the
@@ -246,6 +211,7 @@ class _Tracer:
         length = np.full(count, np.nan, np.float32)
         volume = np.full(count, np.nan, np.float32)
         ends = np.full((3, count), np.nan, np.float32)
+        headings = np.full((3, count), np.nan, np.float16)
         way = np.float32(-1 if target == 0 else 1)
         active = np.flatnonzero(np.isfinite(self._field[starts, 0]))
         place = np.array(
@@ -274,6 +240,7 @@ class _Tracer:
                 volume[index] = np.maximum(so_far[1, left] + more * here.per_slope[left], 0)
                 way_out = here.remaining[left] * here.direction[:, left]
                 ends[:, index] = place[:, left] + way_out * self._per_mm
+                headings[:, index] = here.direction[:, left]
             # Places are taken by index throughout: masks would be searched again and again.
             done = np.flatnonzero(last & on_field)
             index = active[done]
@@ -283,6 +250,7 @@ class _Tracer:
             length[index] = np.maximum(so_far[0].take(done) + rest, 0)
             volume[index] = np.maximum(so_far[1].take(done) + rest * arrived.per_slope, 0)
             ends[:, index] = ahead.take(done, 1) + rest * arrived.direction * self._per_mm
+            headings[:, index] = arrived.direction
             rise = (there.potential - here.potential) * way
             going = np.flatnonzero(~last & on_field & (rise * here.per_slope > STALLED * step))
             if not len(going):
@@ -290,7 +258,7 @@ class _Tracer:
             place, active = ahead.take(going, 1), active[going]
             so_far = so_far.take(going, 1)
             before, here = here.at(going), there.at(going)
-        return length, volume, ends.T - 1
+        return length, volume, ends.T - 1, headings.T
 
     def _advance(
         self,

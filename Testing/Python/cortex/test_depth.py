@@ -25,7 +25,15 @@ def test_equidistant_depth_is_the_pial_share_of_the_length() -> None:
     to_white = np.array([0, 1, 3, np.nan], np.float32)
     to_pial = np.array([2, 1, 1, np.nan], np.float32)
     points = np.zeros((4, 3), np.float32)
-    lines = Streamlines(to_white, to_pial, to_white, to_pial, {WHITE: points, PIAL: points}, points)
+    lines = Streamlines(
+        to_white,
+        to_pial,
+        to_white,
+        to_pial,
+        {WHITE: points, PIAL: points},
+        points,
+        ~np.isfinite(to_white),
+    )
     assert_allclose(equidistant_depth(lines), [1, 0.5, 0.25, np.nan])
 
 

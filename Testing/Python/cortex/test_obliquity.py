@@ -58,6 +58,10 @@ def corrected_over_true(shape, spacing, degrees, slices, seed) -> float:
     phantom = make_slices(shape, spacing, degrees, slices, np.random.default_rng(seed), 19)
     measured = measure(phantom.labels, ALL)
     inside = at_interior(measured, phantom) & ~measured.steep
+    # The picture's edge may cut off a column that bends at its side.
+    lost = np.isnan(measured.thickness)
+    assert np.mean(lost[inside]) < 0.001
+    inside &= ~lost
     true = phantom.thickness.reshape(-1)[measured.voxels][inside]
     assert len(true) > 100
     corrected = measured.thickness_corrected[inside]
@@ -80,7 +84,9 @@ def corrected_over_true(shape, spacing, degrees, slices, seed) -> float:
 def test_area_volume_and_depth_are_right_whatever_the_angle(name, degrees) -> None:
     phantom = make_slices(SHAPES[name], FINE, degrees, 9, np.random.default_rng(1))
     measured = measure(phantom.labels, ALL)
-    volume = (phantom.labels.array == GM).sum() * phantom.labels.grid.voxel_volume
+    whole = np.isfinite(measured.thickness).sum()
+    assert whole > 0.9 * (phantom.labels.array == GM).sum()
+    volume = whole * phantom.labels.grid.voxel_volume
     assert measured.value("ribbon_volume") == pytest.approx(volume)
     # Of a slab or between concentric cylinders, the mid-surface's area is volume / thickness.
     assert measured.value("mid_surface_area") == pytest.approx(volume / 2.9, rel=0.03)
@@ -88,7 +94,7 @@ def test_area_volume_and_depth_are_right_whatever_the_angle(name, degrees) -> No
     for kind, limit in (("equidistant", 0.007), ("equivolume", 0.02)):
         true = getattr(phantom, f"depth_{kind}").reshape(-1)[measured.voxels]
         error = getattr(measured, f"depth_{kind}") - true
-        assert np.abs(error[inside]).mean() < limit
+        assert np.nanmean(np.abs(error[inside])) < limit
 
 
 def test_adjacent_tissue_is_that_of_the_slice() -> None:
@@ -362,15 +368,20 @@ def test_the_edge_of_the_picture_cuts_without_thickening_in_plane() -> None:
     measured = measure(Image(array, Grid.from_spacing(array.shape, FINE)), AXIAL)
     row = np.unravel_index(measured.voxels, array.shape)[1]
     beside = (row < 2) | (row > 21)
-    assert np.isfinite(measured.thickness).all()
-    assert measured.thickness[beside].mean() == pytest.approx(2.4, rel=0.05)
-    assert measured.thickness[~beside].mean() == pytest.approx(2.4, rel=0.02)
+    # Where its column leaves the picture, a voxel gets the thickness beside it, or none.
+    depth = across.reshape(-1)[measured.voxels]
+    ends = row * 0.25 - np.sin(tilt) * (depth + np.array([[-1.2], [1.2]]))
+    leaves = ((ends < -0.25) | (ends > 23.5 * 0.25)).any(axis=0)
+    known = np.isfinite(measured.thickness)
+    assert known[~leaves].all() and known.mean() > 0.95
+    assert measured.thickness[beside & known].mean() == pytest.approx(2.4, rel=0.05)
+    assert measured.thickness[~beside & known].mean() == pytest.approx(2.4, rel=0.02)
     # The first and last slice end the volume, too, but no field line runs across slices.
     slices = np.unravel_index(measured.voxels, array.shape)[0]
     for end in (0, 4):
-        assert measured.thickness[slices == end].mean() == pytest.approx(2.4, rel=0.03)
+        assert np.nanmean(measured.thickness[slices == end]) == pytest.approx(2.4, rel=0.03)
     lean = np.degrees(np.arctan(0.3))
-    assert np.abs(measured.angle - lean).mean() < 1.5
+    assert np.abs(measured.angle[known] - lean).mean() < 1.5
     corrected = measured.value("thickness_corrected_mean")
     assert corrected == pytest.approx(2.4 * np.cos(np.radians(lean)), rel=0.02)
 
