@@ -75,27 +75,25 @@ def _amid(cut_off: NDArray[np.bool_], beside: Beside) -> NDArray[np.bool_]:
     return amid
 
 
-def _nowhere(domain: Domain) -> NDArray[np.bool_]:
-    """(k, j, i) whether each voxel and those after it along the measured axes, between which a
-    point can lie, are all unlabelled."""
-    nowhere = domain.tissue == CUT
-    for axis in domain.axes:
-        along = np.moveaxis(nowhere, axis, 0)
-        along[:-1] &= along[1:]
-    return nowhere
-
-
 class _Rays:
     """Follows straight rays through a label map."""
 
     def __init__(self, domain: Domain) -> None:
-        self._tissue = domain.tissue.reshape(-1)
-        self._nowhere = _nowhere(domain).reshape(-1)
-        self._shape = domain.shape
+        # With a layer before the box's own empty one there are always voxels all around a point.
+        tissue = np.pad(domain.tissue, ((1, 0),) * 3)
+        nowhere = tissue == CUT
+        for axis in domain.axes:
+            along = np.moveaxis(nowhere, axis, 0)
+            along[:-1] &= along[1:]
+        # Whether each voxel and those after it, between which a point can lie, are unlabelled.
+        self._nowhere = nowhere.reshape(-1)
+        self._tissue = tissue.reshape(-1)
+        self._last = [np.float32(size - 1) for size in tissue.shape]
+        self._strides = [tissue.shape[1] * tissue.shape[2], tissue.shape[2], 1]
         self._step = min(domain.spacing[a] for a in domain.axes)
-        self._per_mm = [
-            np.float32(1 / s if a in domain.axes else 0) for a, s in enumerate(domain.spacing)
-        ]
+        self._per_mm = np.array(
+            [[1 / s if a in domain.axes else 0] for a, s in enumerate(domain.spacing)], np.float32
+        )
 
     def leave(
         self,
@@ -106,48 +104,46 @@ class _Rays:
     ) -> NDArray[np.bool_]:
         """(n,) whether rays against the headings come to nowhere before they meet the tissue
         ``far``. Lines without an end have none."""
-        known = np.flatnonzero(np.isfinite(ends[:, 0]))
-        # The empty layer around the box shifts index points by one.
-        start = ends.take(known, 0).T + 1
-        way = -headings.take(known, 0).T.astype(np.float32)
-        way *= np.array(self._per_mm)[:, None]
-        reach = length.take(known)
+        # Both empty layers shift index points.
+        start = ends.T + np.float32(2)
+        way = -self._per_mm * headings.T
         # Most rays end in the cortex or beside it, and need not be followed.
-        doubtful = np.flatnonzero(self._is_nowhere(start + way * reach))
-        start, way, reach = start.take(doubtful, 1), way.take(doubtful, 1), reach.take(doubtful)
-        result = np.zeros(len(length), bool)
-        result[known[doubtful]] = self._leave_first(start, way, reach, far)
-        return result
+        left = self._is_nowhere(start + way * length)
+        left &= np.isfinite(ends[:, 0])
+        doubtful = np.flatnonzero(left)
+        left[doubtful] = self._leave_first(
+            start.take(doubtful, 1), way.take(doubtful, 1), length.take(doubtful), far
+        )
+        return left
 
     def _leave_first(
         self,
         start: NDArray[np.float32],
         way: NDArray[np.float32],
-        reach: NDArray[np.float32],
+        length: NDArray[np.float32],
         far: int,
     ) -> NDArray[np.bool_]:
         """(n,) whether rays that end nowhere get there before they meet the far tissue."""
-        left = np.ones(len(reach), bool)
-        going = np.arange(len(reach))
-        for step in range(1, int(np.max(reach, initial=0) / self._step) + 1):
+        left = np.ones(len(length), bool)
+        going = np.arange(len(length))
+        for step in range(1, int(np.max(length, initial=0) / self._step) + 1):
             place = start.take(going, 1) + way.take(going, 1) * np.float32(step * self._step)
-            met = self._tissue_at(place) == far
+            met = self._tissue.take(self._index(place + np.float32(0.5))) == far
             left[going[met]] = False
             going = going[~met & ~self._is_nowhere(place)]
-            going = going[reach[going] > (step + 1) * self._step]
+            going = going[length[going] > (step + 1) * self._step]
             if not len(going):
                 break
         return left
 
     def _is_nowhere(self, place: NDArray[np.float32]) -> NDArray[np.bool_]:
-        return self._nowhere.take(self._index(np.floor(place))) | (place < 0).any(axis=0)
+        return self._nowhere.take(self._index(place))
 
-    def _tissue_at(self, place: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return self._tissue.take(self._index(np.rint(place)))
-
-    def _index(self, place: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Flat indices of whole index points (3, n), past the box's end those at its end."""
-        index = np.zeros(place.shape[1], np.int64)
-        for along, size in zip(place, self._shape, strict=True):
-            index = index * size + np.clip(along, 0, size - 1).astype(np.int64)
+    def _index(self, place: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Flat indices of the whole parts of index points (3, n), past the box's end of those
+        at its end."""
+        index = np.zeros(place.shape[1], np.int32)
+        for along, last, stride in zip(place, self._last, self._strides, strict=True):
+            whole = np.fmin(np.fmax(along, np.float32(0)), last).astype(np.int32)
+            index += whole * np.int32(stride)
         return index
