@@ -348,7 +348,7 @@ def test_labels_of_another_format_give_the_same(case, run, tmp_path):
         ({**TISSUES, "gm": "GM"}, "no segment names"),
         ({**TISSUES, "gm": "3,2"}, "given as both gray matter and white matter"),
         ({**TISSUES, "layer": 3}, "Unknown setting layer"),
-        ({**TISSUES, "layers": "many"}, "layers is 'many'"),
+        ({**TISSUES, "layers": "many"}, 'layers is "many"'),
         ({**TISSUES, "layers": 0}, "layers must be between"),
         ({**TISSUES, "plane": "oblique"}, "plane must be one of"),
     ],

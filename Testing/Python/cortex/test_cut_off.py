@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from ALSMotorCortexLib.cortex import phantoms
 from ALSMotorCortexLib.cortex.errors import InputError
+from ALSMotorCortexLib.cortex.folded_sheet import FoldedSheet
 from ALSMotorCortexLib.cortex.grid import Grid, Image
 from ALSMotorCortexLib.cortex.measure import measure
 from ALSMotorCortexLib.cortex.settings import Settings
+from ALSMotorCortexLib.cortex.shapes import Cylinder
 
 CSF, WM, GM = 1, 2, 3
 SETTINGS = Settings(gm=(GM,), wm=(WM,), csf=(CSF,))
 SPACING = (0.4, 0.4, 0.4)
 # Shapes, and the share of the grid around them along each axis that is the picture.
 SHAPES = {
-    "gyrus": (phantoms.Cylinder(5, 8, True, 4.0), 0.4),
-    "sulcus": (phantoms.Cylinder(3, 6, False, 4.0), 0.5),
-    "folded sheet": (phantoms.FoldedSheet(), 0.5),
+    "gyrus": (Cylinder(5, 8, True, 4.0), 0.4),
+    "sulcus": (Cylinder(3, 6, False, 4.0), 0.5),
+    "folded sheet": (FoldedSheet(), 0.5),
 }
 
 
