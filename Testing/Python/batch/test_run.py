@@ -46,7 +46,9 @@ def records(out: Path) -> set[str]:
 
 
 def leftovers(out: Path) -> list[Path]:
-    return list(out.rglob("*.partial"))
+    # Not rglob, which stumbles over folders that a running process takes away meanwhile.
+    names = ((folder, name) for folder, *below in os.walk(out) for name in sum(below, []))
+    return [Path(folder, name) for folder, name in names if name.endswith(".partial")]
 
 
 def results(out: Path) -> dict[str, bytes]:
