@@ -14,6 +14,7 @@ tell at the end than the folder, ``closing(arguments, result)``. It is listed in
 from __future__ import annotations
 
 import argparse
+import gc
 import errno
 import os
 import sys
@@ -321,6 +322,7 @@ def _leave(status: int, stopped: bool) -> None:
     if getattr(sys.modules.get("slicer"), "app", None) is None:
         if stopped:
             stopping.end(status)
+        gc.freeze()  # else Python looks once more through every object of NumPy's and SciPy's
         sys.exit(status)
     import slicer.util
 
