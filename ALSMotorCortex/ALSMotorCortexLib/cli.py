@@ -14,8 +14,8 @@ tell at the end than the folder, ``closing(arguments, result)``. It is listed in
 from __future__ import annotations
 
 import argparse
-import gc
 import errno
+import gc
 import os
 import sys
 import threading
