@@ -4,8 +4,9 @@
 
 Parts, in the order in which they run: ``speed`` on phantoms, ``real`` 7 T data where it is on the
 machine, ``growth`` with the size of the ribbon up to 10 million voxels, ``accuracy`` on phantoms of
-known truth, ``tilt`` of thick slices against the cortex, ``maps`` from echoes, ``trace`` for traces
-and calipers, ``recovery`` of the truth of simulated scans, ``coverage`` of the study's intervals.
+known truth, ``edges`` where the picture ends, ``tilt`` of thick slices against the cortex, ``maps``
+from echoes, ``trace`` for traces and calipers, ``recovery`` of the truth of simulated scans,
+``coverage`` of the study's intervals.
 pyEzzi is measured in the same run where it is installed, LN2_LAYERS where ``--ln2-layers`` names
 it. ``--out`` gets everything, ``--readme`` the summaries, between the README's two markers.
 """
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT / "ALSMotorCortex"))
 
 import accuracy  # noqa: E402
 import benchmark_trace  # noqa: E402
+import edges  # noqa: E402
 import interval_coverage  # noqa: E402
 import linearity  # noqa: E402
 import recovery  # noqa: E402
@@ -43,6 +45,7 @@ PARTS: dict[str, Part] = {
     "real": lambda given, laynii: speed.report_hand_knob(given.quick, given.shared, laynii),
     "growth": lambda given, laynii: linearity.report(given.quick),
     "accuracy": lambda given, laynii: accuracy.report(given.quick, laynii),
+    "edges": lambda given, laynii: edges.report(given.quick),
     "tilt": lambda given, laynii: tilt.report(given.quick),
     "maps": lambda given, laynii: relaxometry.report(given.quick, given.shared),
     "trace": lambda given, laynii: benchmark_trace.report(given.quick),

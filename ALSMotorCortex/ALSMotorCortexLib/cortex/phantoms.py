@@ -101,6 +101,8 @@ class Phantom:
         thickness: (k, j, i) mm, NaN outside gray matter, as all that follow.
         depth_equidistant, depth_equivolume: (k, j, i), 0 pial to 1 white matter.
         potential: (k, j, i), 0 white matter to 1 pial.
+        side_mm: (k, j, i), from the field line to the nearest of the shape's sides.
+        edge_mm: (k, j, i), from the field line to the volume's edge, below 0 where it leaves.
         interior: (k, j, i) bool, gray matter whose field line keeps away from the shape's
             sides and from the volume's edge.
     """
@@ -111,6 +113,8 @@ class Phantom:
     depth_equidistant: Floats = field(repr=False)
     depth_equivolume: Floats = field(repr=False)
     potential: Floats = field(repr=False)
+    side_mm: Floats = field(repr=False)
+    edge_mm: Floats = field(repr=False)
     interior: NDArray[np.bool_] = field(repr=False)
 
     @property
@@ -175,9 +179,9 @@ def sample_placed(placement: Placement, margin_mm: float = 1.0) -> Phantom:
     shape, grid = placement.shape, placement.grid
     size = int(np.prod(grid.shape))
     labels = np.empty(size, dtype=np.uint8)
-    interior = np.zeros(size, dtype=bool)
-    names = ("thickness", "depth_equidistant", "depth_equivolume", "potential")
+    names = ("thickness", "depth_equidistant", "depth_equivolume", "potential", "side_mm")
     maps = {name: np.empty(size) for name in names}
+    edge = np.full(size, np.nan)
     for block, own in placement.points():
         truth = shape.sample(own)
         labels[block] = truth.tissue
@@ -185,14 +189,13 @@ def sample_placed(placement: Placement, margin_mm: float = 1.0) -> Phantom:
             values[block] = getattr(truth, name)
         gray = truth.tissue == GM
         line = np.concatenate([truth.ends[gray], own[gray, None]], axis=1)
-        edge = placement.edge_mm(line.reshape(-1, 3)).reshape(-1, 3).min(axis=1)
-        inside = np.zeros(len(own), dtype=bool)
-        inside[gray] = truth.side_mm[gray] > margin_mm
-        inside[gray] &= edge > np.maximum(margin_mm, truth.thickness[gray])
-        interior[block] = inside
+        edge[block][gray] = placement.edge_mm(line.reshape(-1, 3)).reshape(-1, 3).min(axis=1)
+    interior = maps["side_mm"] > margin_mm
+    interior &= edge > np.maximum(margin_mm, maps["thickness"])
     return Phantom(
         placement,
         Image(labels.reshape(grid.shape), grid, "phantom"),
         **{name: values.reshape(grid.shape) for name, values in maps.items()},
+        edge_mm=edge.reshape(grid.shape),
         interior=interior.reshape(grid.shape),
     )

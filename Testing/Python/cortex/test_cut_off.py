@@ -38,22 +38,13 @@ def measured(name: str, room: int) -> tuple[NDArray, NDArray]:
         room: unlabelled voxels around; then the labels end where the picture did.
     """
     shape, keep = SHAPES[name]
-    placement = phantoms.place(shape, SPACING, np.random.default_rng(5), keep=keep)
-    truth = [placement.shape.sample(own) for _, own in placement.points()]
-    gray = np.concatenate([t.tissue == GM for t in truth])
-    side = np.concatenate([t.side_mm for t in truth])
-    true = np.concatenate([t.thickness for t in truth])
-    points = np.concatenate([own for _, own in placement.points()])
-    ends = np.concatenate([t.ends for t in truth])
-    stays = np.full(len(gray), np.nan)
-    line = np.concatenate([ends[gray], points[gray, None]], axis=1)
-    stays[gray] = placement.edge_mm(line.reshape(-1, 3)).reshape(-1, 3).min(axis=1)
-    labels = np.pad(placement.tissue_labels().array, room)
+    phantom = phantoms.make(shape, SPACING, np.random.default_rng(5), keep=keep)
+    labels = np.pad(phantom.labels.array, room)
     result = measure(Image(labels, Grid.from_spacing(labels.shape, SPACING)), SETTINGS)
     found = result.paint(result.thickness, np.nan)
-    found = found[tuple(slice(room, n - room) for n in labels.shape)].reshape(-1)
-    chosen = gray & (side > 1)
-    return (found - true)[chosen], stays[chosen]
+    found = found[tuple(slice(room, n - room) for n in labels.shape)]
+    chosen = phantom.side_mm > 1
+    return (found - phantom.thickness)[chosen], phantom.edge_mm[chosen]
 
 
 cases = pytest.mark.parametrize("name", SHAPES)
