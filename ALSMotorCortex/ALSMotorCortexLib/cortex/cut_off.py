@@ -67,11 +67,12 @@ def columns_cut_off(
 def _amid(cut_off: NDArray[np.bool_], beside: Beside) -> NDArray[np.bool_]:
     """(n,) whether most lines around a line are cut off. Then it is, too: in a large region that
     is, a few lines happen to look as if they were not."""
-    around = beside.of(np.flatnonzero(cut_off))
-    count = np.bincount(around[around >= 0], minlength=len(cut_off))
-    amid = ~cut_off & (count > 0)
-    some = np.flatnonzero(amid)
-    amid[some] = count[some] > MOST * np.count_nonzero(beside.of(some) >= 0, axis=1)
+    amid = np.zeros(len(cut_off), bool)
+    near = beside.around(cut_off)
+    others = beside.of(near)
+    there = others >= 0
+    count = np.count_nonzero(cut_off[others] & there, axis=1)
+    amid[near] = count > MOST * np.count_nonzero(there, axis=1)
     return amid
 
 

@@ -120,9 +120,9 @@ def follow_streamlines(
         thickness = joined[WHITE][0] + joined[PIAL][0]
         cut_off = columns_cut_off(domain, beside, ends, headings, thickness, tracer.usual, pool)
         normals = normals_found.result()
-    measured = {code: results[:3] for code, results in joined.items()}
-    _forget(measured, cut_off)
-    complete_lines(measured, normals, beside)
+        measured = {code: results[:3] for code, results in joined.items()}
+        _forget(measured, cut_off)
+        complete_lines(measured, normals, beside, pool)
     thickness = measured[WHITE][0] + measured[PIAL][0]
     # No thickness at all: a lone voxel between two borders that all but touch.
     _forget(measured, thickness <= 0)
