@@ -130,8 +130,9 @@ def _felt(wanted: NDArray[np.bool_], lengths: Sequence[float], scale: Scale) -> 
     """(k, j, i) what is near to anything wanted, at every second voxel."""
     for axis in scale.halved:
         along = np.moveaxis(wanted, axis, 0)
-        pair = along[::2].copy()
-        pair[: len(along) // 2] |= along[1::2]
+        pair = np.zeros((-(-len(along) // 2) + 2, *along.shape[1:]), bool)
+        pair[1:-1] = along[::2]
+        pair[1 : 1 + len(along) // 2] |= along[1::2]
         wanted = np.moveaxis(pair, 0, axis)
     reach = [int(FELT / n) if a in scale.axes else 0 for a, n in enumerate(lengths)]
     return grown(wanted, reach)

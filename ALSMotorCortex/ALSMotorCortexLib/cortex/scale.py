@@ -80,7 +80,12 @@ def thick_axes(spacing: tuple[float, float, float], axes: tuple[int, ...]) -> li
 
 
 def halved(array: NDArray[np.float32], axes: list[int]) -> NDArray[np.float32]:
-    """Every second voxel along some axes, averaged with its neighbours."""
+    """Every second voxel along some axes, averaged with its neighbours, and one place more before
+    the first and after the last.
+
+    Beyond the ends of the array its values go on as they are. With a place there, that is so for
+    the averages whichever voxels they are kept of.
+    """
     for axis in axes:
         array = _halved_along(array, axis)
     return array
@@ -90,27 +95,29 @@ def _halved_along(array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     along = np.moveaxis(array, axis, 0)
     even, odd = along[::2], along[1::2]
     result = np.empty(
-        [len(even) if a == axis else n for a, n in enumerate(array.shape)], np.float32
+        [len(even) + 2 if a == axis else n for a, n in enumerate(array.shape)], np.float32
     )
-    mean = np.moveaxis(result, axis, 0)
+    whole = np.moveaxis(result, axis, 0)
+    mean = whole[1:-1]
     np.multiply(even, 6, out=mean)
     beside = 4 * odd
     mean[: len(odd)] += beside
     mean[1:] += beside[: len(even) - 1]
     mean[:-1] += even[1:]
     mean[1:] += even[:-1]
-    # Beyond the ends the values go on as they are.
     mean[0] += 5 * even[0]
     mean[-1] += odd[-1] if len(odd) == len(even) else 5 * even[-1]
     mean /= 16
+    whole[0] = even[0]
+    whole[-1] = (even[-1] + 15 * odd[-1]) / 16 if len(odd) == len(even) else even[-1]
     return result
 
 
 def with_ends(coarse: NDArray[np.float32], axes: list[int]) -> NDArray[np.float32]:
-    """Values at every second voxel along some axes of the last three, going on beyond the ends as
+    """Values from :func:`halved` along some axes of the last three, going on beyond the ends as
     :func:`every_voxel` needs them."""
-    first = coarse.ndim - 3
-    return np.pad(coarse, [(BESIDE * (a - first in axes),) * 2 for a in range(coarse.ndim)], "edge")
+    first, more = coarse.ndim - 3, BESIDE - 1
+    return np.pad(coarse, [(more * (a - first in axes),) * 2 for a in range(coarse.ndim)], "edge")
 
 
 def every_voxel(

@@ -189,6 +189,23 @@ def test_slices_measured_one_by_one_are_continued_one_by_one() -> None:
     assert np.isnan(found[7]).all() and np.isfinite(other[7]).any()
 
 
+@pytest.mark.parametrize("size", [40, 41])
+def test_leaving_out_voxels_does_not_move_the_array_s_ends(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A border that the ends cut obliquely, blurred at every second voxel and at all."""
+    place = np.indices((size, size, size)) - (size - 1) / 2
+    inside = (place[0] + 0.6 * place[1] + 0.3 * place[2] > 0.2).astype(np.float32)
+    monkeypatch.setattr(scale, "WHOLE", 0)
+    every_second = scale.Scale((1.0, 1.0, 1.0), (0, 1, 2), inside.shape)
+    kernels = border_module._Kernels(inside, None, every_second)
+    wide = border_module.VARIANCES[border_module.COARSE_FROM :]
+    for blurred, variance in zip(kernels.wide((slice(0, size),) * 3), wide, strict=True):
+        expected = ndimage.gaussian_filter(inside, np.sqrt(variance), mode="nearest", truncate=3)
+        error = np.abs(blurred - expected)
+        assert error.max() < 0.035 and error.mean() < 0.0015
+
+
 def test_parts_of_the_box_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     inside = blob(3, 1.5, 0.0)  # fine enough to need narrow kernels, too
     mask = np.ones(inside.shape, bool)
