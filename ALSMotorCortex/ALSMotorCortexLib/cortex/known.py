@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Known:
         spacing: mm along (k, j, i).
         axes: measured axes.
         wanted: (k, j, i) where borders are asked for; everywhere by default.
-        pool: threads that may work out the continuation meanwhile.
+        pool: threads that may work out the continuation meanwhile; two of them for this.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Known:
         self.mask = mask
         scale = Scale(spacing, axes, mask.shape)
         self._halved_axes = scale.halved
-        work = partial(_continuation, mask, wanted, scale)
+        work = partial(_continuation, mask, wanted, scale, pool)
         self._continuation: Callable[[], _Continuation] = (
             pool.submit(work).result if pool else cache(work)
         )
@@ -81,49 +82,66 @@ class _Continuation:
         lacking: (n,) flat indices of the places that have less.
         nearest: (n,) of the nearest that has enough.
         felt: (m,) flat indices of lacking places whose value matters.
-        interpolation: (m, k * j * i) matrix that gives it.
+        interpolation: matrices of m rows and k * j * i columns together that give it.
     """
 
     weight: NDArray[np.float32]
     lacking: NDArray[np.int64]
     nearest: NDArray[np.int64]
     felt: NDArray[np.int64]
-    interpolation: sparse.csr_array | None
+    interpolation: list[sparse.csr_array]
 
     def apply(self, value: NDArray[np.float32]) -> None:
         """Continues averages over what is known, in place."""
         value /= self.weight
         flat = value.reshape(-1)
         flat[self.lacking] = flat[self.nearest]
-        if self.interpolation is not None:
+        if self.interpolation:
             for _ in range(PASSES):
-                flat[self.felt] = self.interpolation @ flat
+                flat[self.felt] = np.concatenate([part @ flat for part in self.interpolation])
 
 
 def _continuation(
-    mask: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, scale: Scale
+    mask: NDArray[np.bool_],
+    wanted: NDArray[np.bool_] | None,
+    scale: Scale,
+    pool: Executor | None,
 ) -> _Continuation:
     weight = np.maximum(halved(mask.astype(np.float32), scale.halved), np.float32(0.5))
     enough = weight > 0.5
     none = np.empty(0, np.int64)
     if enough.all() or not enough.any():
-        return _Continuation(weight, none, none, none, None)
+        return _Continuation(weight, none, none, none, [])
     # In voxels of the finest axis, and rounded so that ties do not hang on the last digit.
     lengths = [2 * s if a in scale.halved else s for a, s in enumerate(np.round(scale.steps, 6))]
+    blurred = _meanwhile(pool, partial(_blurred_edge, enough, lengths, scale))
     # Slices that are measured one by one are continued one by one.
     nearest = nearest_indices(enough, lengths, scale.axes)
     lacking = np.flatnonzero(~enough)
     felt = lacking if wanted is None else np.flatnonzero(~enough & _felt(wanted, lengths, scale))
     places = np.array(np.unravel_index(felt, enough.shape))
     nearest = nearest.reshape(3, -1)
-    sources = _sources(enough, places, nearest[:, felt], lengths, scale)
+    own, edge = nearest[:, felt], blurred()
+
+    def interpolation(part: slice) -> sparse.csr_array:
+        sources = _sources(edge, places[:, part], own[:, part], lengths, scale)
+        return _trilinear(sources, enough.shape)
+
+    half = len(felt) // 2
+    second = _meanwhile(pool, partial(interpolation, slice(half, None)))
+    first = interpolation(slice(half))
     return _Continuation(
         weight,
         lacking,
         np.ravel_multi_index(tuple(nearest[:, lacking]), enough.shape),
         felt,
-        _trilinear(sources, enough.shape) if len(felt) else None,
+        [first, second()] if len(felt) else [],
     )
+
+
+def _meanwhile(pool: Executor | None, work: Callable[[], Any]) -> Callable[[], Any]:
+    """Gives the result of some work, which a pool does meanwhile."""
+    return pool.submit(work).result if pool else work
 
 
 def _felt(wanted: NDArray[np.bool_], lengths: Sequence[float], scale: Scale) -> NDArray[np.bool_]:
@@ -139,7 +157,7 @@ def _felt(wanted: NDArray[np.bool_], lengths: Sequence[float], scale: Scale) -> 
 
 
 def _sources(
-    enough: NDArray[np.bool_],
+    edge: NDArray[np.float32],
     places: NDArray[np.int64],
     nearest: NDArray[np.int32],
     lengths: Sequence[float],
@@ -150,7 +168,7 @@ def _sources(
     The nearest place (3, n) lies a little aside, as places are few. The point is moved along the
     edge of what is known until it lies straight in front, and in from the edge.
     """
-    normal = _normals(enough, nearest, lengths, scale)
+    normal = _normals(edge, nearest, lengths, scale)
     per_voxel = np.array(lengths, np.float32)[:, None]
     aside = (places - nearest) * per_voxel
     aside -= normal * np.einsum("an,an->n", aside, normal)
@@ -159,17 +177,24 @@ def _sources(
     return nearest + (aside / np.maximum(far, 1) - np.float32(WITHIN) * normal) / per_voxel
 
 
-def _normals(
-    mask: NDArray[np.bool_], places: NDArray[np.int32], lengths: Sequence[float], scale: Scale
+def _blurred_edge(
+    mask: NDArray[np.bool_], lengths: Sequence[float], scale: Scale
 ) -> NDArray[np.float32]:
-    """(3, n) unit vectors out of a mask at some places (3, n) on its edge."""
+    """(k, j, i) a mask whose edge falls off over ``EDGE`` voxels."""
     sigma = [EDGE / n if a in scale.axes else 0.0 for a, n in enumerate(lengths)]
-    blurred = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=2, mode="nearest")
+    return ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=2, mode="nearest")
+
+
+def _normals(
+    blurred: NDArray[np.float32], places: NDArray[np.int32], lengths: Sequence[float], scale: Scale
+) -> NDArray[np.float32]:
+    """(3, n) unit vectors out of a mask, given its :func:`_blurred_edge`, at some places (3, n)
+    on its edge."""
     normal = np.zeros(places.shape, np.float32)
     for axis in scale.axes:
         ahead, behind = (
             tuple(
-                np.clip(p + step, 0, mask.shape[a] - 1) if a == axis else p
+                np.clip(p + step, 0, blurred.shape[a] - 1) if a == axis else p
                 for a, p in enumerate(places)
             )
             for step in (1, -1)

@@ -119,7 +119,7 @@ def make_domain(ribbon: Ribbon) -> Domain:
     sides = sides_of(ribbon)
     spacing, axes = ribbon.grid.spacing, ribbon.axes
     codes = [code for code, _ in BORDERS]
-    with ThreadPoolExecutor(len(codes) + 1) as pool:
+    with ThreadPoolExecutor(len(codes) + 2) as pool:
         known = Known(sides.known, spacing, axes, wanted, pool)
 
         def border(code: int) -> Border:
