@@ -61,10 +61,8 @@ class Known:
         self.mask = mask
         scale = Scale(spacing, axes, mask.shape)
         self._halved_axes = scale.halved
-        work = partial(_continuation, mask, wanted, scale, pool)
-        self._continuation: Callable[[], _Continuation] = (
-            pool.submit(work).result if pool else cache(work)
-        )
+        work = cache(partial(_continuation, mask, wanted, scale, pool))
+        self._continuation: Callable[[], _Continuation] = _meanwhile(pool, work)
 
     def every_second(self, inside: NDArray[np.float32]) -> NDArray[np.float32]:
         """A label at every second voxel, averaged with its neighbours, continued everywhere."""

@@ -90,7 +90,8 @@ class Shape:
         grid: the label grid.
         settings: what it was measured with.
         voxels: (n,) int64 flat indices into ``grid.shape``, ascending.
-        thickness: (n,) float32 mm, NaN where no field line joins both borders.
+        thickness: (n,) float32 mm, NaN where no field line joins both borders or the column is
+            cut off.
         depth_equidistant: (n,) float32, 0 pial to 1 white matter, NaN likewise.
         normals: (n, 3) float32 unit vectors (k, j, i), from pial to white matter.
     """
